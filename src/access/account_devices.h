@@ -56,7 +56,7 @@ class AccountDevices {
 
  private:
   std::unordered_map<std::string, Account> accounts_;
-  const Account no_devices_;
+  const Account no_devices_{};
 };
 
 }  // namespace tribune::access

@@ -9,7 +9,9 @@
 namespace tribune::access {
 namespace {
 
-std::int64_t kbps_of(double mbps) { return std::max<std::int64_t>(1, static_cast<std::int64_t>(mbps * 1'000)); }
+std::int64_t positive_kbps_of(double mbps) {
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(mbps * 1'000));
+}
 
 }  // namespace
 
@@ -62,7 +64,7 @@ void Admission::configure(const AccessSettings& settings, const std::vector<Chan
     auto& queue = inner.queues.at(fact.id);
     const bool is_new = !std::exchange(queue.was_configured, true);
     queue.is_configured = true;
-    if (is_new) queue.kbps = kbps_of(fact.mbps);
+    if (is_new) queue.kbps = positive_kbps_of(fact.mbps);
     if (queue.is_open() && (!is_new || queue.had_lottery())) continue;
     // The time until the opening is measured once: a step of the wall clock does not open the channel.
     if (fact.opens_at && *fact.opens_at > wall) {
@@ -79,8 +81,8 @@ void Admission::predict(std::string_view channel, double mbps) {
   auto& inner = *inner_;
   const std::lock_guard lock(inner.mutex);
   auto* queue = inner.queues.find(channel);
-  if (!queue || queue->kbps == kbps_of(mbps)) return;
-  const auto former = std::exchange(queue->kbps, kbps_of(mbps));
+  if (!queue || queue->kbps == positive_kbps_of(mbps)) return;
+  const auto former = std::exchange(queue->kbps, positive_kbps_of(mbps));
   for (auto& lane : queue->lanes)
     for (const auto& reservation : lane->reservations) {
       const auto* entry = lane->tickets.find(reservation.number);

@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace tribune::access {
-namespace {
-
-std::int64_t second_of(base::SteadyTime time) {
-  return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
-}
-
-}  // namespace
-
 SessionNetworks::Usage SessionNetworks::record(std::uint32_t network, base::SteadyTime now, const NetworkRule& rule) {
   const auto second = second_of(now);
   const auto handover = std::chrono::ceil<std::chrono::seconds>(rule.handover).count();

@@ -19,6 +19,11 @@ struct NetworkRule {
   std::chrono::milliseconds handover{std::chrono::minutes{2}};  // a network counts for this time after its last request
 };
 
+/// The whole second of the steady clock.
+inline std::int64_t second_of(base::SteadyTime time) {
+  return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+}
+
 /// Owned by its session, under whose lock it is used. 24 bytes while there is one network.
 class SessionNetworks {
  public:

@@ -38,10 +38,6 @@ struct Shard {
   ByChannel channels;
 };
 
-std::int64_t second_of(base::SteadyTime t) {
-  return std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count();
-}
-
 }  // namespace
 
 struct Sessions::Inner {

@@ -10,7 +10,7 @@ namespace {
 // Bounds on one round of calls, during which the lock is held.
 constexpr std::size_t kMaxCalls = 2'000;
 constexpr std::size_t kMaxSkips = 50'000;
-constexpr std::size_t kSweptAtOnce = 2'000;
+constexpr std::size_t kTicketsSweptAtOnce = 2'000;
 
 }  // namespace
 
@@ -215,7 +215,8 @@ void TicketScheduler::sweep(ChannelQueue& queue, bool is_second) {
   for (auto& lane : queue.lanes) {
     expire_reservations(queue, *lane);
     if (!lane->unclaimed_old.empty() && now >= unknown_until_) finish_unclaimed_old(*lane);
-    lane->tickets.sweep(now, settings_.lease(), kSweptAtOnce, [&](const TicketEntry& entry) { stop_counting(entry); });
+    lane->tickets.sweep(now, settings_.lease(), kTicketsSweptAtOnce,
+                        [&](const TicketEntry& entry) { stop_counting(entry); });
     if (!is_second) continue;
     lane->tickets.sample(now);
     lane->publish_length();

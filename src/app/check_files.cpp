@@ -51,7 +51,7 @@ std::string unwritable(const std::string& folder) {
 }
 
 /// The reason why the file cannot be read; empty when it can be read, or when `file` is empty.
-std::string unreadable(const std::string& file) {
+std::string unreadable_file(const std::string& file) {
   if (file.empty()) return "";
   struct stat status {};
   if (::stat(file.c_str(), &status) != 0) return file + ": " + std::strerror(errno);
@@ -74,10 +74,11 @@ void look_at_balancer(const config::Settings& settings, Findings& found) {
   if (const auto why = unwritable(own.state_dir); !why.empty()) add(found.errors, "balancer.state_dir", why);
   if (!own.slate_folder.empty() && !fs::is_directory(own.slate_folder))
     add(found.errors, "balancer.slate_folder", own.slate_folder + " is not a directory");
-  if (const auto why = unreadable(own.routing.geography_file); !why.empty())
+  if (const auto why = unreadable_file(own.routing.geography_file); !why.empty())
     add(found.errors, "balancer.routing.geography_file", why);
   const auto& zones = own.routing.zones_file;
-  if (const auto why = unreadable(zones); !why.empty()) return add(found.errors, "balancer.routing.zones_file", why);
+  if (const auto why = unreadable_file(zones); !why.empty())
+    return add(found.errors, "balancer.routing.zones_file", why);
   if (zones.empty()) return;
   const auto text = base::read_text_file(zones, kLongestZoneFile);
   if (!text) return add(found.errors, "balancer.routing.zones_file", zones + ": " + text.error().text);
@@ -87,7 +88,7 @@ void look_at_balancer(const config::Settings& settings, Findings& found) {
 
 void look_at_process(const config::Settings& settings, Findings& found) {
   const auto& ca_file = settings.get<net::ClientSettings>(net::client_section().name()).ca_file;
-  if (const auto why = unreadable(ca_file); !why.empty()) add(found.errors, "client.ca_file", why);
+  if (const auto why = unreadable_file(ca_file); !why.empty()) add(found.errors, "client.ca_file", why);
   const auto& log = settings.get<base::LogSettings>(runtime::log_section().name()).file;
   if (log.empty()) return;
   std::error_code error;

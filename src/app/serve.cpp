@@ -109,18 +109,18 @@ class Watchdog {
 
 int run_until_stopped(runtime::Signals& signals, runtime::Server& server, Reloader& reloader,
                       runtime::Supervisor& supervisor, base::Log& log) {
-  using Kind = runtime::Signals::Kind;
+  using Signal = runtime::Signals::Kind;
   Watchdog watchdog(supervisor, server);
   supervisor.ready();
   while (true) {
     const auto event = signals.wait(watchdog.answer_when_due());
-    if (event.kind == Kind::reload) {
+    if (event.kind == Signal::reload) {
       supervisor.reloading();
       reloader.reload();
       supervisor.ready();
     }
-    if (event.kind == Kind::unused) log.warning(kComponent, "signal_unused", {{"signal", event.signal}});
-    if (event.kind != Kind::stop) continue;
+    if (event.kind == Signal::unused) log.warning(kComponent, "signal_unused", {{"signal", event.signal}});
+    if (event.kind != Signal::stop) continue;
     supervisor.stopping();
     const auto second = server.stop(event.signal);
     if (!second) return 0;

@@ -23,36 +23,37 @@ std::string listed(const Words& words) {
   return words.empty() ? std::string("none") : fmt::format("{}", fmt::join(words, ", "));
 }
 
-void add(std::string& report, std::string_view what, std::string_view who) {
+void add_line(std::string& report, std::string_view what, std::string_view who) {
   report += fmt::format("trusts  {}: {}\n", what, who);
 }
 
 void add_front(std::string& report, const net::ServerSettings& front) {
   const auto& proxies = front.trusted_proxies;
-  add(report, "X-Forwarded-For, X-Forwarded-Proto", listed(proxies));
+  add_line(report, "X-Forwarded-For, X-Forwarded-Proto", listed(proxies));
   if (!front.proxy_protocol) return;
-  add(report, "PROXY header",
-      proxies.empty() ? std::string("none: front.proxy_protocol has no effect because front.trusted_proxies is empty")
-                      : listed(proxies) +
-                            "; required on their connections, and the client address that it carries is checked again");
+  add_line(report, "PROXY header",
+           proxies.empty()
+               ? std::string("none: front.proxy_protocol has no effect because front.trusted_proxies is empty")
+               : listed(proxies) +
+                     "; required on their connections, and the client address that it carries is checked again");
 }
 
 void add_admin(std::string& report, const runtime::AdminSettings& admin) {
   const auto who = admin.token.empty() ? "all clients that can connect to " : "clients that present admin.token at ";
-  add(report, "admin listener", who + listed(admin.listen));
-  add(report, "admin host names",
-      listed(admin.names) + (admin.names.empty() ? " in addition to its addresses and localhost"
-                                                 : ", in addition to its addresses and localhost"));
+  add_line(report, "admin listener", who + listed(admin.listen));
+  add_line(report, "admin host names",
+           listed(admin.names) + (admin.names.empty() ? " in addition to its addresses and localhost"
+                                                      : ", in addition to its addresses and localhost"));
 }
 
 void add_balancer(std::string& report, const balancer::BalancerSettings& settings) {
   const auto token = settings.operator_token.empty() ? "" : ", and clients that present balancer.operator_token";
-  add(report, "/access_queue_switch", listed(settings.operator_networks) + token);
+  add_line(report, "/access_queue_switch", listed(settings.operator_networks) + token);
 }
 
 void add_api(std::string& report, const api::ApiSettings& settings) {
-  add(report, "accounts, devices and lanes in POST /api/v1/access",
-      settings.operator_token.empty() ? "none" : "clients that present api.operator_token");
+  add_line(report, "accounts, devices and lanes in POST /api/v1/access",
+           settings.operator_token.empty() ? "none" : "clients that present api.operator_token");
 }
 
 }  // namespace
@@ -65,17 +66,17 @@ std::string trust_report(const config::Settings& settings) {
   if (settings.has("event")) {
     Words ids;
     for (const auto& key : settings.get<contracts::Event>("event").keys) ids.push_back(key.id);
-    add(report, "links, tokens, tickets, heartbeats, orders and peers",
-        ids.empty() ? "none" : "holders of the event keys " + listed(ids));
+    add_line(report, "links, tokens, tickets, heartbeats, orders and peers",
+             ids.empty() ? "none" : "holders of the event keys " + listed(ids));
   }
   if (settings.has("balancer")) add_balancer(report, settings.get<balancer::BalancerSettings>("balancer"));
   if (settings.has("api")) add_api(report, settings.get<api::ApiSettings>("api"));
   if (settings.has("cache_node")) {
     const auto& node = settings.get<cache_node::CacheNodeSettings>("cache_node");
-    add(report, "channel map, peers and orders", listed(node.balancers) + ", signed with the event keys");
+    add_line(report, "channel map, peers and orders", listed(node.balancers) + ", signed with the event keys");
   }
   if (settings.has("http_cache"))
-    add(report, "origin of the plain cache", settings.get<http_cache::HttpCacheSettings>("http_cache").origin);
+    add_line(report, "origin of the plain cache", settings.get<http_cache::HttpCacheSettings>("http_cache").origin);
   return report;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Byte buffers that requests share, and file descriptors with automatic close.
+// Byte buffers that requests share, file descriptors with automatic close, and a text without surrounding blanks.
 
 #include <atomic>
 #include <cstdint>
@@ -14,6 +14,13 @@ namespace tribune::base {
 using SharedBytes = std::shared_ptr<const std::string>;
 
 inline SharedBytes share(std::string bytes) { return std::make_shared<const std::string>(std::move(bytes)); }
+
+/// The text without spaces and tabs at both ends (OWS of RFC 9110 section 5.6.3).
+inline std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
 
 /// Owns one descriptor and closes it with the last reference. Const methods from any thread.
 class File {

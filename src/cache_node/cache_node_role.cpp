@@ -93,7 +93,7 @@ class CacheNodeRole final : public runtime::Role {
                       }},
                      *services.workers.front()),
         purge_(*index_, journal_, disk_maintenance_, disk_, services.log, services.metrics),
-        warm_up_(services.workers.front()->loop, services.clock, services.log, *index_,
+        warm_up_(services.workers.front()->loop, services.log, *index_,
                  [this](const std::string& object, auto slice) {
                    return flow_.fills().warm_object(*services_.workers.front(), object, slice);
                  }),

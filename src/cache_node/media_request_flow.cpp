@@ -7,7 +7,7 @@
 namespace tribune::cache_node {
 
 namespace {
-constexpr int kMaxAttempts = 3;  // an object that disappears during its look-up is looked up again
+constexpr int kMaxLookUps = 3;  // an object that disappears during its look-up is looked up again
 }
 
 void MediaRequestFlow::serve(runtime::Worker& worker, MediaExchange exchange, const http::PathParameters& parameters) {
@@ -48,7 +48,7 @@ const contracts::ChannelEntry* MediaRequestFlow::find_channel(const contracts::C
 }
 
 bool MediaRequestFlow::refuse_last_attempt(net::Exchange& exchange, const MediaRequest& media) {
-  if (media.attempt <= kMaxAttempts) return false;
+  if (media.attempt <= kMaxLookUps) return false;
   refuse_overloaded(exchange, parts_.metrics_of(media), "the object was removed during the lookup", "overloaded");
   return true;
 }

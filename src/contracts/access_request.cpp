@@ -25,7 +25,7 @@ constexpr std::array<Field, 11> kFields{{{"channel", &AccessRequest::channel},
 
 constexpr std::array<std::string_view, 4> kActions{"open", "stop", "leave", "report"};  // in the order of the enum
 
-tl::unexpected<base::Error> malformed(std::string text) {
+tl::unexpected<base::Error> malformed_access_request(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "access request: " + std::move(text));
 }
 
@@ -40,13 +40,13 @@ std::string to_json(const AccessRequest& request) {
 }
 
 base::Result<AccessRequest> access_request_from_json(std::string_view text) {
-  if (text.size() > kMaxAccessRequestBytes) return malformed("too long");
+  if (text.size() > kMaxAccessRequestBytes) return malformed_access_request("too long");
   const auto value = base::json::parse(text);
-  if (!value) return malformed("not JSON: " + value.error().text);
-  if (!value->is(base::json::Kind::object)) return malformed("not an object");
+  if (!value) return malformed_access_request("not JSON: " + value.error().text);
+  if (!value->is(base::json::Kind::object)) return malformed_access_request("not an object");
   AccessRequest request;
   const auto action = std::find(kActions.begin(), kActions.end(), value->text("action").value_or(""));
-  if (action == kActions.end()) return malformed("the member action is missing or unknown");
+  if (action == kActions.end()) return malformed_access_request("the member action is missing or unknown");
   request.action = static_cast<AccessRequest::Action>(action - kActions.begin());
   for (const auto& [name, field] : kFields) request.*field = value->text(name).value_or("");
   return request;

@@ -15,7 +15,7 @@ namespace json = base::json;
 
 constexpr std::size_t kMaxChannelMapBytes = 4 << 20;
 
-tl::unexpected<base::Error> malformed(std::string text) {
+tl::unexpected<base::Error> malformed_channel_map(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "channel map: " + std::move(text));
 }
 
@@ -39,25 +39,27 @@ base::Status read_origins(const json::Value& channel, std::string_view name, con
                           std::vector<std::string>& out) {
   const auto* list = channel.find(name);
   if (!list) return {};
-  if (!list->is(json::Kind::array)) return malformed("channel " + id + ": " + std::string(name) + " is not a list");
+  if (!list->is(json::Kind::array))
+    return malformed_channel_map("channel " + id + ": " + std::string(name) + " is not a list");
   for (const auto& value : list->array) {
-    const auto uri = value.is(json::Kind::string) ? http::parse_uri(value.string) : malformed("");
+    const auto uri = value.is(json::Kind::string) ? http::parse_uri(value.string) : malformed_channel_map("");
     if (!uri || uri->origin() != value.string)
-      return malformed("channel " + id + ": " + std::string(name) + " contains an entry that is not an origin");
+      return malformed_channel_map("channel " + id + ": " + std::string(name) +
+                                   " contains an entry that is not an origin");
     out.push_back(value.string);
   }
   return {};
 }
 
 base::Result<ChannelEntry> read_channel(const json::Value& value) {
-  if (!value.is(json::Kind::object)) return malformed("a channel is not an object");
+  if (!value.is(json::Kind::object)) return malformed_channel_map("a channel is not an object");
   ChannelEntry entry;
   entry.id = value.text("id").value_or("");
-  if (!is_id(entry.id)) return malformed("a channel has no id");
+  if (!is_id(entry.id)) return malformed_channel_map("a channel has no id");
   entry.origins.base = value.text("base").value_or("");
   const auto base = http::parse_uri(entry.origins.base);
   if (!base || !base->query.empty() || !entry.origins.base.ends_with('/'))
-    return malformed("channel " + entry.id + " has no base URL");
+    return malformed_channel_map("channel " + entry.id + " has no base URL");
   if (auto read = read_origins(value, "extra_origins", entry.id, entry.origins.extra_origins); !read)
     return tl::unexpected(read.error());
   if (auto read = read_origins(value, "backups", entry.id, entry.origins.backups); !read)
@@ -96,17 +98,18 @@ base::Result<ChannelMap> channel_map_from_json(std::string_view text) {
   json::ParseLimits limits;
   limits.max_bytes = kMaxChannelMapBytes;
   const auto value = json::parse(text, limits);
-  if (!value) return malformed("not JSON: " + value.error().text);
-  if (!value->is(json::Kind::object)) return malformed("not an object");
+  if (!value) return malformed_channel_map("not JSON: " + value.error().text);
+  if (!value->is(json::Kind::object)) return malformed_channel_map("not an object");
   ChannelMap map;
   map.version = value->text("version").value_or("");
   const auto* channels = value->find("channels");
-  if (map.version.empty() || map.version.size() > 64) return malformed("the version is missing or too long");
-  if (!channels || !channels->is(json::Kind::array)) return malformed("the list of channels is missing");
+  if (map.version.empty() || map.version.size() > 64)
+    return malformed_channel_map("the version is missing or too long");
+  if (!channels || !channels->is(json::Kind::array)) return malformed_channel_map("the list of channels is missing");
   for (const auto& channel : channels->array) {
     auto entry = read_channel(channel);
     if (!entry) return tl::unexpected(entry.error());
-    if (map.find(entry->id)) return malformed("channel " + entry->id + " occurs twice");
+    if (map.find(entry->id)) return malformed_channel_map("channel " + entry->id + " occurs twice");
     map.channels.push_back(std::move(*entry));
   }
   return map;

@@ -11,7 +11,7 @@ namespace {
 
 namespace json = base::json;
 
-tl::unexpected<base::Error> malformed(std::string text) {
+tl::unexpected<base::Error> malformed_heartbeat(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::node, std::move(text));
 }
 
@@ -151,8 +151,8 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   limits.max_depth = 8;
   limits.max_values = 1000;
   const auto value = json::parse(text, limits);
-  if (!value) return malformed("not JSON: " + value.error().text);
-  if (!value->is(json::Kind::object)) return malformed("not an object");
+  if (!value) return malformed_heartbeat("not JSON: " + value.error().text);
+  if (!value->is(json::Kind::object)) return malformed_heartbeat("not an object");
   Heartbeat h;
   Members members(*value);
   members.text("node", h.node, 64);
@@ -178,16 +178,16 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   members.count("disk_free_bytes", h.disk_free_bytes);
   read_experience(members, h);
   if (!members.first_wrong().empty())
-    return malformed("the member " + members.first_wrong() + " is out of range or of another type");
+    return malformed_heartbeat("the member " + members.first_wrong() + " is out of range or of another type");
   if (!read_channels(*value, h.channel_mbps))
-    return malformed("the member channels is not an object of rates by channel, or is too long");
-  if (!is_id(h.node)) return malformed("the member node is not an id");
-  if (h.run.empty() || h.sent_unix_ms == 0) return malformed("the members run and sent_unix_ms are required");
+    return malformed_heartbeat("the member channels is not an object of rates by channel, or is too long");
+  if (!is_id(h.node)) return malformed_heartbeat("the member node is not an id");
+  if (h.run.empty() || h.sent_unix_ms == 0) return malformed_heartbeat("the members run and sent_unix_ms are required");
   if (!h.public_url.empty() && !is_node_url(h.public_url))
-    return malformed("the member public_url is not http(s)://host[:port][/path]");
-  if (!h.group.empty() && !is_id(h.group)) return malformed("the member group is not an id");
+    return malformed_heartbeat("the member public_url is not http(s)://host[:port][/path]");
+  if (!h.group.empty() && !is_id(h.group)) return malformed_heartbeat("the member group is not an id");
   if (!h.peer_url.empty() && !is_node_url(h.peer_url))
-    return malformed("the member peer_url is not http(s)://host[:port][/path]");
+    return malformed_heartbeat("the member peer_url is not http(s)://host[:port][/path]");
   return h;
 }
 
@@ -213,14 +213,14 @@ base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view ans
   json::ParseLimits limits;
   limits.max_bytes = 5 << 20;
   const auto value = json::parse(answer, limits);
-  if (!value || !value->is(json::Kind::object)) return malformed("the response is not a JSON object");
+  if (!value || !value->is(json::Kind::object)) return malformed_heartbeat("the response is not a JSON object");
   const auto* links = value->find("listed_links");
   if (!links) return std::optional<ListedLinks>{};
-  if (!links->is(json::Kind::object)) return malformed("the member listed_links is not an object");
+  if (!links->is(json::Kind::object)) return malformed_heartbeat("the member listed_links is not an object");
   ListedLinks listed;
   for (const auto& entry : links->object) {
     if (!is_id(entry.name) || !entry.value.is(json::Kind::integer) || entry.value.integer < 0)
-      return malformed("the listed link of a channel has no time");
+      return malformed_heartbeat("the listed link of a channel has no time");
     listed[entry.name] = entry.value.integer;
   }
   return std::optional<ListedLinks>(std::move(listed));
@@ -230,16 +230,16 @@ base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer, std::
   json::ParseLimits limits;
   limits.max_bytes = 5 << 20;
   const auto value = json::parse(answer, limits);
-  if (!value || !value->is(json::Kind::object)) return malformed("the response is not a JSON object");
+  if (!value || !value->is(json::Kind::object)) return malformed_heartbeat("the response is not a JSON object");
   std::vector<Peer> peers;
   if (unfit) *unfit = value->text("unfit").value_or("").substr(0, 256);
   const auto* list = value->find("peers");
   if (!list) return peers;
   if (!list->is(json::Kind::array) || list->array.size() > kMaxPeers)
-    return malformed("the member peers is not a list, or is too long");
+    return malformed_heartbeat("the member peers is not a list, or is too long");
   for (const auto& entry : list->array) {
     Peer peer{std::string(entry.text("id").value_or("")), std::string(entry.text("url").value_or(""))};
-    if (!is_id(peer.id) || !is_node_url(peer.url)) return malformed("a peer has no id or no URL");
+    if (!is_id(peer.id) || !is_node_url(peer.url)) return malformed_heartbeat("a peer has no id or no URL");
     peers.push_back(std::move(peer));
   }
   return peers;

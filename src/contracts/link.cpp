@@ -32,8 +32,8 @@ std::optional<Found> find_signature(std::string_view query) {
   return found;
 }
 
-std::string message_of(std::string_view channel, std::string_view epoch, std::string_view path,
-                       std::string_view origin_query, std::string_view terms) {
+std::string signed_text_of_link(std::string_view channel, std::string_view epoch, std::string_view path,
+                                std::string_view origin_query, std::string_view terms) {
   std::string message;
   message.reserve(channel.size() + epoch.size() + path.size() + origin_query.size() + terms.size() + 4);
   for (const auto part : {channel, epoch, path, origin_query}) message.append(part).push_back('\n');
@@ -65,7 +65,7 @@ bool read_terms(std::string_view terms, Link& link) {
   return true;
 }
 
-tl::unexpected<base::Error> forbidden(std::string text) {
+tl::unexpected<base::Error> forbidden_link(std::string text) {
   return base::failure(base::ErrorKind::forbidden, base::Fault::client, std::move(text));
 }
 
@@ -74,8 +74,8 @@ tl::unexpected<base::Error> forbidden(std::string text) {
 std::string signed_query(const KeyRing& ring, const Link& link, base::WallTime now) {
   if (!can_be_written(link)) return "";
   const auto terms = terms_of(link);
-  const auto signature =
-      ring.sign(KeyRing::Purpose::link, message_of(link.channel, link.epoch, link.path, link.origin_query, terms), now);
+  const auto signature = ring.sign(
+      KeyRing::Purpose::link, signed_text_of_link(link.channel, link.epoch, link.path, link.origin_query, terms), now);
   if (!signature) return "";
   std::string query;
   query.reserve(link.origin_query.size() + 72);
@@ -99,20 +99,20 @@ base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, st
                                std::string_view query, base::WallTime now, std::chrono::milliseconds skew,
                                std::optional<std::int64_t> listed_from) {
   const auto found = find_signature(query);
-  if (!found) return forbidden("the link has no signature");
+  if (!found) return forbidden_link("the link has no signature");
   const auto parts = split_exactly<4>(found->value, '.');
-  if (!parts) return forbidden("the signature of the link is malformed");
+  if (!parts) return forbidden_link("the signature of the link is malformed");
   const auto [epoch, terms, key_id, mac_text] = *parts;
   const auto mac = base::from_base64url(mac_text);
   Link link{std::string(channel), std::string(epoch), std::string(path), std::string(found->origin_query)};
   if (!is_short_id(epoch) || !read_terms(terms, link) || !is_short_id(key_id) || !mac ||
       mac->size() != base::kMacBytes) {
-    return forbidden("the signature of the link is malformed");
+    return forbidden_link("the signature of the link is malformed");
   }
-  if (!can_be_written(link)) return forbidden("the link is malformed");
-  if (!ring.verify(KeyRing::Purpose::link, message_of(channel, epoch, path, link.origin_query, terms), key_id, *mac,
-                   now)) {
-    return forbidden("the signature of the link is not valid");
+  if (!can_be_written(link)) return forbidden_link("the link is malformed");
+  if (!ring.verify(KeyRing::Purpose::link, signed_text_of_link(channel, epoch, path, link.origin_query, terms), key_id,
+                   *mac, now)) {
+    return forbidden_link("the signature of the link is not valid");
   }
   const bool is_listed = listed_from && link.expires >= *listed_from;
   if (!is_listed && link.expires * 1000 + skew.count() < unix_ms(now)) {
@@ -125,7 +125,7 @@ base::Result<Link> verify_media_link(const KeyRing& ring, std::string_view chann
                                      std::string_view path, std::string_view query, base::WallTime now,
                                      std::chrono::milliseconds skew, std::optional<std::int64_t> listed_from) {
   auto link = verify_link(ring, channel, path, query, now, skew, listed_from);
-  if (link && link->epoch != epoch) return forbidden("the link belongs to another epoch");
+  if (link && link->epoch != epoch) return forbidden_link("the link belongs to another epoch");
   return link;
 }
 

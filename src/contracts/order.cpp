@@ -11,7 +11,7 @@ namespace {
 
 namespace json = base::json;
 
-constexpr std::array<std::string_view, 5> kBy = {"url", "prefix", "channel", "tag", "all"};
+constexpr std::array<std::string_view, 5> kByNames = {"url", "prefix", "channel", "tag", "all"};
 constexpr std::size_t kLongestText = 8 * 1024;
 constexpr std::size_t kLongestProblem = 400;
 constexpr std::size_t kMostTagBytes = 4 * 1024;
@@ -39,11 +39,11 @@ base::Result<PurgeOrder> read_purge(const json::Value& object) {
   PurgeOrder order;
   int named = 0;
   for (const auto& member : object.object) {
-    const auto by = std::find(kBy.begin(), kBy.end(), member.name);
-    if (by != kBy.end()) {
+    const auto by = std::find(kByNames.begin(), kByNames.end(), member.name);
+    if (by != kByNames.end()) {
       if (!is_text(member.value))
         return wrong("the member " + member.name + " is not a string of visible ASCII characters");
-      order.by = static_cast<PurgeOrder::By>(by - kBy.begin());
+      order.by = static_cast<PurgeOrder::By>(by - kByNames.begin());
       order.value = order.by == PurgeOrder::By::url || order.by == PurgeOrder::By::prefix
                         ? object_of_url(member.value.string)
                         : member.value.string;
@@ -77,7 +77,7 @@ base::Result<WarmOrder> read_warm(const json::Value& object, std::string_view jo
 
 }  // namespace
 
-std::string_view to_string(PurgeOrder::By by) { return kBy[static_cast<std::size_t>(by)]; }
+std::string_view to_string(PurgeOrder::By by) { return kByNames[static_cast<std::size_t>(by)]; }
 
 void write_members(json::Writer& w, const Order& order) {
   if (const auto* purge = std::get_if<PurgeOrder>(&order)) {

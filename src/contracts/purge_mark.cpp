@@ -10,7 +10,8 @@
 namespace tribune::contracts {
 namespace {
 
-constexpr std::array kBy = {PurgeOrder::By::url, PurgeOrder::By::prefix, PurgeOrder::By::channel, PurgeOrder::By::tag};
+constexpr std::array kByOrder = {PurgeOrder::By::url, PurgeOrder::By::prefix, PurgeOrder::By::channel,
+                                 PurgeOrder::By::tag};
 
 constexpr std::int64_t kMaxPurgeAge = 1'000'000'000;  // seconds: so that sums of times do not overflow
 
@@ -58,8 +59,8 @@ base::Result<std::vector<NamedPurge>> read_purge_marks(std::string_view text) {
     purge.id = take(mark);
     const auto by_text = take(mark), kind = take(mark);
     const auto age = read_decimal(take(mark));
-    const auto by = std::find_if(kBy.begin(), kBy.end(), [&](auto b) { return to_string(b) == by_text; });
-    if (!is_id(purge.id) || by == kBy.end() || !age || *age > kMaxPurgeAge || (kind != "soft" && kind != "hard") ||
+    const auto by = std::find_if(kByOrder.begin(), kByOrder.end(), [&](auto b) { return to_string(b) == by_text; });
+    if (!is_id(purge.id) || by == kByOrder.end() || !age || *age > kMaxPurgeAge || (kind != "soft" && kind != "hard") ||
         mark.empty() || !is_visible_ascii(mark))
       return wrong();
     purge.order = {*by, std::string(mark), kind == "soft"};

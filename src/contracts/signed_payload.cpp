@@ -9,7 +9,7 @@
 namespace tribune::contracts {
 namespace {
 
-std::string message_of(std::string_view channel, std::string_view payload, std::string_view owner) {
+std::string signed_text_of_payload(std::string_view channel, std::string_view payload, std::string_view owner) {
   return std::string(channel).append("\n").append(payload).append(owner);
 }
 
@@ -71,7 +71,7 @@ std::string write_signed(const base::KeyRing& ring, const PayloadKind& kind, std
   std::string bytes(1, static_cast<char>(version.number << 4 | (payload.links == LinksMode::redirect ? 1 : 0)));
   bytes += payload.fields;
   const auto owner = version.has_owner ? to_bytes(payload.owner) : std::string();
-  const auto signature = ring.sign(kind.purpose, message_of(channel, bytes, owner), now);
+  const auto signature = ring.sign(kind.purpose, signed_text_of_payload(channel, bytes, owner), now);
   if (!signature) return "";
   if (version.has_owner) {
     const auto masked = ring.masked(kind.purpose, owner, signature->key_id, signature->mac, now);
@@ -100,7 +100,7 @@ base::Result<SignedPayload> read_signed(const base::KeyRing& ring, const Payload
     owner = ring.masked(kind.purpose, masked, key_id, mac, now)
                 .value_or(std::string(masked));  // with an unknown key the MAC does not match
   }
-  if (!ring.verify(kind.purpose, message_of(channel, shown, owner), key_id, mac, now))
+  if (!ring.verify(kind.purpose, signed_text_of_payload(channel, shown, owner), key_id, mac, now))
     return forbidden(kind, " has a signature that is not valid");
   const unsigned mode = static_cast<unsigned char>(shown.front()) & 0x0f;
   if (mode > 1) return forbidden(kind, " has an unsupported version");

@@ -11,29 +11,31 @@ namespace {
 
 using base::KeyRing;
 
-constexpr std::size_t kQueueBytes = 4, kLaneBytes = 1, kNumberBytes = 8, kSessionBytes = 8, kIssuedBytes = 4;
-constexpr PayloadVersion kNobodys{1, kQueueBytes + kLaneBytes + kNumberBytes + kSessionBytes + kIssuedBytes};
-constexpr PayloadVersion kSomebodys{2, kNobodys.field_bytes, true};
-constexpr std::array kVersions{kNobodys, kSomebodys};
-constexpr PayloadKind kKind{KeyRing::Purpose::ticket, "ticket", kVersions};
-static_assert(kMaxTicketCharacters == most_characters(kSomebodys));
+constexpr std::size_t kQueueBytes = 4, kLaneBytes = 1, kNumberBytes = 8, kTicketSessionBytes = 8, kIssuedBytes = 4;
+constexpr PayloadVersion kTicketWithoutOwner{
+    1, kQueueBytes + kLaneBytes + kNumberBytes + kTicketSessionBytes + kIssuedBytes};
+constexpr PayloadVersion kTicketWithOwner{2, kTicketWithoutOwner.field_bytes, true};
+constexpr std::array kTicketVersions{kTicketWithoutOwner, kTicketWithOwner};
+constexpr PayloadKind kTicketKind{KeyRing::Purpose::ticket, "ticket", kTicketVersions};
+static_assert(kMaxTicketCharacters == most_characters(kTicketWithOwner));
 
 }  // namespace
 
 std::string write_ticket(const KeyRing& ring, const Ticket& ticket, base::WallTime now) {
   if (ticket.issued < 0 || ticket.issued > std::numeric_limits<std::uint32_t>::max()) return "";
-  SignedPayload payload{ticket.owner.account.empty() ? kNobodys : kSomebodys, ticket.links, {}, ticket.owner};
+  SignedPayload payload{
+      ticket.owner.account.empty() ? kTicketWithoutOwner : kTicketWithOwner, ticket.links, {}, ticket.owner};
   append_field(payload.fields, ticket.queue, kQueueBytes);
   append_field(payload.fields, ticket.lane, kLaneBytes);
   append_field(payload.fields, ticket.number, kNumberBytes);
-  append_field(payload.fields, ticket.session, kSessionBytes);
+  append_field(payload.fields, ticket.session, kTicketSessionBytes);
   append_field(payload.fields, static_cast<std::uint64_t>(ticket.issued), kIssuedBytes);
-  return write_signed(ring, kKind, ticket.channel, payload, now);
+  return write_signed(ring, kTicketKind, ticket.channel, payload, now);
 }
 
 base::Result<Ticket> read_ticket(const KeyRing& ring, std::string_view channel, std::string_view text,
                                  base::WallTime now, std::chrono::milliseconds skew) {
-  auto payload = read_signed(ring, kKind, channel, text, now);
+  auto payload = read_signed(ring, kTicketKind, channel, text, now);
   if (!payload) return tl::unexpected(std::move(payload.error()));
   std::string_view fields = payload->fields;
   Ticket ticket;
@@ -42,11 +44,11 @@ base::Result<Ticket> read_ticket(const KeyRing& ring, std::string_view channel, 
   ticket.queue = static_cast<std::uint32_t>(take_field(fields, kQueueBytes));
   ticket.lane = static_cast<std::uint8_t>(take_field(fields, kLaneBytes));
   ticket.number = take_field(fields, kNumberBytes);
-  ticket.session = take_field(fields, kSessionBytes);
+  ticket.session = take_field(fields, kTicketSessionBytes);
   ticket.issued = static_cast<std::int64_t>(take_field(fields, kIssuedBytes));
   ticket.owner = std::move(payload->owner);
   const auto age = std::chrono::milliseconds(unix_ms(now) - ticket.issued * 1000);
-  if (age < -skew) return forbidden(kKind, " has a time in the future");
+  if (age < -skew) return forbidden(kTicketKind, " has a time in the future");
   return ticket;
 }
 
@@ -58,7 +60,7 @@ bool looks_like_ticket(std::string_view text) {
   const auto dot = text.find('.');
   if (dot == std::string_view::npos) return false;
   const auto characters = text.size() - dot - 1;
-  return has_length_of(kNobodys, characters) || has_length_of(kSomebodys, characters);
+  return has_length_of(kTicketWithoutOwner, characters) || has_length_of(kTicketWithOwner, characters);
 }
 
 }  // namespace tribune::contracts

@@ -13,13 +13,13 @@ using base::KeyRing;
 
 constexpr std::size_t kOpenedBytes = 4, kSessionBytes = 8, kMarkBytes = 3;
 constexpr std::uint32_t kMarkBits = 0xffffff;
-constexpr PayloadVersion kNobodys{2, kOpenedBytes + kSessionBytes + kMarkBytes};
-constexpr PayloadVersion kSomebodys{3, kNobodys.field_bytes, true};
-constexpr std::array kVersions{
+constexpr PayloadVersion kTokenWithoutOwner{2, kOpenedBytes + kSessionBytes + kMarkBytes};
+constexpr PayloadVersion kTokenWithOwner{3, kTokenWithoutOwner.field_bytes, true};
+constexpr std::array kTokenVersions{
     PayloadVersion{1, kOpenedBytes + kSessionBytes},  // written by balancers of a former version
-    kNobodys, kSomebodys};
-constexpr PayloadKind kKind{KeyRing::Purpose::token, "session token", kVersions};
-static_assert(kMaxTokenCharacters == most_characters(kSomebodys));
+    kTokenWithoutOwner, kTokenWithOwner};
+constexpr PayloadKind kTokenKind{KeyRing::Purpose::token, "session token", kTokenVersions};
+static_assert(kMaxTokenCharacters == most_characters(kTokenWithOwner));
 
 }  // namespace
 
@@ -27,16 +27,17 @@ std::string write_token(const KeyRing& ring, const Token& token, base::WallTime 
   const bool writable =
       token.opened >= 0 && token.opened <= std::numeric_limits<std::uint32_t>::max() && token.first_node <= kMarkBits;
   if (!writable) return "";
-  SignedPayload payload{token.owner.account.empty() ? kNobodys : kSomebodys, token.links, {}, token.owner};
+  SignedPayload payload{
+      token.owner.account.empty() ? kTokenWithoutOwner : kTokenWithOwner, token.links, {}, token.owner};
   append_field(payload.fields, static_cast<std::uint64_t>(token.opened), kOpenedBytes);
   append_field(payload.fields, token.session, kSessionBytes);
   append_field(payload.fields, token.first_node, kMarkBytes);
-  return write_signed(ring, kKind, token.channel, payload, now);
+  return write_signed(ring, kTokenKind, token.channel, payload, now);
 }
 
 base::Result<Token> read_token(const KeyRing& ring, std::string_view channel, std::string_view text, base::WallTime now,
                                std::chrono::milliseconds skew) {
-  auto payload = read_signed(ring, kKind, channel, text, now);
+  auto payload = read_signed(ring, kTokenKind, channel, text, now);
   if (!payload) return tl::unexpected(std::move(payload.error()));
   std::string_view fields = payload->fields;
   Token token;
@@ -46,7 +47,7 @@ base::Result<Token> read_token(const KeyRing& ring, std::string_view channel, st
   token.session = take_field(fields, kSessionBytes);
   token.first_node = static_cast<std::uint32_t>(take_field(fields, fields.size()));
   token.owner = std::move(payload->owner);
-  if (token.opened * 1000 > unix_ms(now) + skew.count()) return forbidden(kKind, " has a time in the future");
+  if (token.opened * 1000 > unix_ms(now) + skew.count()) return forbidden(kTokenKind, " has a time in the future");
   return token;
 }
 

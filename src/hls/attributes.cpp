@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "hls/text.h"
 
 namespace tribune::hls {
@@ -22,7 +23,7 @@ std::optional<std::string_view> read_attributes(std::string_view line, std::size
     const auto equals = line.find('=', at);
     if (equals == std::string_view::npos) return "an attribute has no value";
     Attribute attribute;
-    attribute.name = trimmed(line.substr(at, equals - at));
+    attribute.name = base::trimmed(line.substr(at, equals - at));
     if (attribute.name.empty() || attribute.name.find_first_of(",\"") != std::string_view::npos)
       return "an attribute has no name or no value";
     attribute.name_begin = static_cast<std::uint32_t>(at);
@@ -35,7 +36,7 @@ std::optional<std::string_view> read_attributes(std::string_view line, std::size
       attribute.value = line.substr(begin, quote - begin);
       end = quote + 1;
     } else {
-      attribute.value = trimmed(line.substr(begin, line.find(',', begin) - begin));
+      attribute.value = base::trimmed(line.substr(begin, line.find(',', begin) - begin));
       end = begin + attribute.value.size();
     }
     attribute.begin = static_cast<std::uint32_t>(begin);
@@ -70,7 +71,7 @@ std::string salvaged_attributes(std::string_view line, std::size_t from) {
     const auto piece = text.substr(0, end);
     if (!read_attributes(piece, 0, one) && one.size() == 1) {
       if (!kept.empty()) kept += ',';
-      kept += trimmed(piece);
+      kept += base::trimmed(piece);
       ++count;
     }
     text.remove_prefix(std::min(end + 1, text.size()));

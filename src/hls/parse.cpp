@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/bytes.h"
 #include "hls/numbers.h"
 #include "hls/parser.h"
 #include "hls/text.h"
@@ -102,7 +103,7 @@ tl::unexpected<base::Error> Parser::wrong(std::string_view what) const { return 
 base::Status Parser::read_line(std::string_view line) {
   if (line.empty()) return {};
   if (line[0] == '#') return line.substr(0, 4) == "#EXT" ? read_tag(line) : base::Status{};
-  const auto content = trimmed(line);
+  const auto content = base::trimmed(line);
   if (content.empty() || content[0] == '#') return {};
   switch (side_) {
     case Side::media: return read_segment_uri(line);
@@ -119,7 +120,7 @@ base::Status Parser::read_line(std::string_view line) {
 
 base::Status Parser::read_tag(std::string_view line) {
   const auto colon = line.find(':');
-  const auto* type = tag_type(trimmed(line.substr(1, colon == std::string_view::npos ? colon : colon - 1)));
+  const auto* type = tag_type(base::trimmed(line.substr(1, colon == std::string_view::npos ? colon : colon - 1)));
   if (!type) return {};
   const auto side = side_;
   if (auto fine = choose(*type); !fine || out_.lines[line_].text.empty()) return fine;
@@ -182,12 +183,12 @@ base::Status Parser::add_uri(UriKind kind, std::string_view attribute_name) {
 }
 
 base::Status Parser::add_uri_line(UriKind kind, std::string_view line) {
-  const auto text = trimmed(line);
+  const auto text = base::trimmed(line);
   auto uri = variables_.substitute(line_, text);
   if (!uri) return tl::unexpected(uri.error());
   // Such a line would be written as an empty line or a comment. As a reference it is the playlist itself (RFC 3986
   // section 4.4).
-  if (const auto reference = trimmed(*uri); reference.empty() || reference.front() == '#')
+  if (const auto reference = base::trimmed(*uri); reference.empty() || reference.front() == '#')
     return wrong("the variables make the URI a reference to the playlist itself");
   UriUse use;
   use.kind = kind;
@@ -209,7 +210,7 @@ base::Result<std::string> Parser::value_of(std::string_view attribute_name) {
 base::Status Parser::read_define() { return variables_.define(line_, attributes_); }
 
 base::Status Parser::read_version() {
-  const auto version = read_integer(trimmed(value_));
+  const auto version = read_integer(base::trimmed(value_));
   if (!version) return wrong("EXT-X-VERSION is not a number");
   out_.version = *version;
   return {};
@@ -228,10 +229,10 @@ base::Status Parser::check_what_is_left() {
   const auto side = side_of_tags();
   if (side == side_) return {};
   for (line_ = 1; side == Side::unknown && line_ < out_.lines.size(); ++line_) {
-    const auto content = trimmed(out_.lines[line_].text);
+    const auto content = base::trimmed(out_.lines[line_].text);
     if (content.empty() || (content[0] == '#' && !content.starts_with("#EXT"))) continue;
     if (content[0] != '#') break;
-    const auto* type = tag_type(trimmed(content.substr(1, std::min(content.find(':'), content.size()) - 1)));
+    const auto* type = tag_type(base::trimmed(content.substr(1, std::min(content.find(':'), content.size()) - 1)));
     if (!type || type->side == Side::unknown) continue;
     if (type->side == side_) return {};
     break;

@@ -1,5 +1,6 @@
 // The tags that describe a media playlist as a whole (RFC 8216bis sections 4.4.3 and 4.4.5).
 
+#include "base/bytes.h"
 #include "hls/numbers.h"
 #include "hls/parser.h"
 #include "hls/text.h"
@@ -7,7 +8,7 @@
 namespace tribune::hls {
 
 base::Status Parser::read_target_duration() {
-  const auto duration = read_seconds(trimmed(value_));
+  const auto duration = read_seconds(base::trimmed(value_));
   if (!duration) return wrong("EXT-X-TARGETDURATION is not a number");
   out_.target_duration = std::chrono::ceil<std::chrono::milliseconds>(*duration);
   has_target_duration_ = true;
@@ -27,7 +28,7 @@ base::Status Parser::read_sequence(Numbered::What what, std::int64_t& value) {
   if (has_one) return drop(Flaw::repeated_tag, line_, "a sequence number occurs twice");
   if (!out_.segments.empty() || block_.parts > 0 || discontinuity_count_ > 0)
     return wrong("a sequence number appears after the first segment");
-  const auto text = trimmed(value_);
+  const auto text = base::trimmed(value_);
   const auto number = read_integer(text);
   if (!number) return wrong("a sequence number is not a number, or too large");
   value = *number;
@@ -38,7 +39,7 @@ base::Status Parser::read_sequence(Numbered::What what, std::int64_t& value) {
 }
 
 base::Status Parser::read_playlist_type() {
-  out_.vod = trimmed(value_) == "VOD";
+  out_.vod = base::trimmed(value_) == "VOD";
   return {};
 }
 

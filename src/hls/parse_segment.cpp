@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "hls/numbers.h"
 #include "hls/parser.h"
 #include "hls/text.h"
@@ -17,7 +18,7 @@ base::Status Parser::read_inf() {
   if (block_.inf)
     if (auto fine = drop(Flaw::inf_without_uri, block_.inf_line, "the EXTINF before this one has no URI"); !fine)
       return fine;
-  const auto duration = read_seconds(trimmed(value_.substr(0, value_.find(','))));
+  const auto duration = read_seconds(base::trimmed(value_.substr(0, value_.find(','))));
   if (!duration) return wrong("EXTINF has no duration");
   block_.inf = true;
   block_.inf_line = line_;
@@ -26,7 +27,7 @@ base::Status Parser::read_inf() {
 }
 
 base::Status Parser::read_byte_range() {
-  const auto text = trimmed(value_);
+  const auto text = base::trimmed(value_);
   block_.has_byte_range = true;
   block_.byte_range = text;
   block_.byte_range_line = line_;
@@ -46,7 +47,7 @@ base::Status Parser::read_gap() {
 }
 
 base::Status Parser::read_program_date_time() {
-  block_.program_date_time = trimmed(value_);
+  block_.program_date_time = base::trimmed(value_);
   return {};
 }
 
@@ -119,10 +120,10 @@ base::Status Parser::read_preload_hint() {
 base::Result<SubRange> Parser::sub_range(std::string_view text, std::int64_t implied_offset,
                                          std::uint32_t end_of_text) {
   const auto at = text.find('@');
-  const auto length = read_integer(trimmed(text.substr(0, at)));
+  const auto length = read_integer(base::trimmed(text.substr(0, at)));
   if (!length) return wrong("a byte range has no length");
   if (at != std::string_view::npos) {
-    const auto offset = read_integer(trimmed(text.substr(at + 1)));
+    const auto offset = read_integer(base::trimmed(text.substr(at + 1)));
     if (!offset || *offset > kMaxInteger - *length) return wrong("a byte range has an invalid offset");
     return SubRange{*length, *offset};
   }

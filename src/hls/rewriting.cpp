@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "hls/attributes.h"
 #include "hls/text.h"
 #include "hls/variables.h"
@@ -42,7 +43,7 @@ std::string written_out(std::string_view value) {
 
 std::string_view tag_name(std::string_view line) {
   if (line.substr(0, 4) != "#EXT") return {};
-  return trimmed(line.substr(1, line.find(':') - 1));
+  return base::trimmed(line.substr(1, line.find(':') - 1));
 }
 
 bool Rewriting::take(std::uint64_t bytes) {
@@ -122,7 +123,7 @@ void Rewriting::add_insertion(const Insertion& insertion, std::string& out) {
   if (insertion.repeats) {
     std::string line;
     add_line(insertion.source, line);
-    out.append(trimmed(line));
+    out.append(base::trimmed(line));
   }
   out.append(insertion.text).append(line_end());
 }

@@ -65,12 +65,6 @@ std::string_view text_of(LineEnd end) {
   return "";
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 base::Status check_shape(std::string_view text, const Limits& limits) {
   if (text.size() > limits.max_bytes)
     return playlist_error(0, fmt::format("{} bytes exceed the limit of {} bytes", text.size(), limits.max_bytes),

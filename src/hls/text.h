@@ -35,7 +35,4 @@ std::string without_controls(std::string_view line);
 
 std::string_view text_of(LineEnd);
 
-/// Removes spaces and tabs at both ends.
-std::string_view trimmed(std::string_view);
-
 }  // namespace tribune::hls

@@ -8,8 +8,7 @@
 namespace tribune::http {
 namespace {
 
-using Seconds = CacheControl::Seconds;
-constexpr Seconds kLongest{std::int64_t{1} << 31};
+constexpr CacheControl::Seconds kMaxDeltaSeconds{std::int64_t{1} << 31};
 
 struct Directive {
   std::string name;  // lower case
@@ -92,10 +91,10 @@ class DirectiveReader {
   std::string_view rest_;
 };
 
-Seconds delta_seconds(const std::optional<std::string>& value) {
-  if (!value || value->empty() || !std::all_of(value->begin(), value->end(), is_digit)) return Seconds{0};
-  Seconds total{0};
-  for (const char c : *value) total = std::min(kLongest, total * 10 + Seconds{c - '0'});
+CacheControl::Seconds delta_seconds(const std::optional<std::string>& value) {
+  if (!value || value->empty() || !std::all_of(value->begin(), value->end(), is_digit)) return CacheControl::Seconds{0};
+  CacheControl::Seconds total{0};
+  for (const char c : *value) total = std::min(kMaxDeltaSeconds, total * 10 + CacheControl::Seconds{c - '0'});
   return total;
 }
 
@@ -116,7 +115,7 @@ std::vector<std::string> field_names(std::string_view list) {
 
 struct TimeDirective {
   std::string_view name;
-  std::optional<Seconds> CacheControl::*member;
+  std::optional<CacheControl::Seconds> CacheControl::*member;
 };
 constexpr std::array kTimes{TimeDirective{"max-age", &CacheControl::max_age},
                             TimeDirective{"s-maxage", &CacheControl::s_maxage},
@@ -150,7 +149,7 @@ void apply(const Directive& directive, CacheControl& result) {
   for (const auto& [name, member] : kTimes) {
     if (name != directive.name || result.*member) continue;
     const bool any_age = name == "max-stale" && !directive.value;
-    result.*member = any_age ? Seconds::max() : delta_seconds(directive.value);
+    result.*member = any_age ? CacheControl::Seconds::max() : delta_seconds(directive.value);
   }
   for (const auto& [name, member] : kFlags) {
     if (name == directive.name) result.*member = true;

@@ -14,10 +14,10 @@ constexpr std::uint32_t kHighestBitrateKbps = 1'000'000;
 constexpr std::uint32_t kHighestThroughputKbps = 100'000'000;
 constexpr std::size_t kLongestSession = 64;
 
-using Type = DictionaryMember::Type;
+using CmcdType = DictionaryMember::Type;
 
 std::optional<std::uint32_t> number(const DictionaryMember& member, std::uint32_t highest) {
-  if (member.type != Type::integer && member.type != Type::string) return std::nullopt;
+  if (member.type != CmcdType::integer && member.type != CmcdType::string) return std::nullopt;
   const auto text = member.value;
   std::uint32_t value = 0;
   const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -27,9 +27,9 @@ std::optional<std::uint32_t> number(const DictionaryMember& member, std::uint32_
 
 /// Accepts members that do not obey the grammar to the letter, as an unquoted session id.
 void take(const DictionaryMember& member, Cmcd& into) {
-  if (member.type == Type::malformed && (!member.has_value || member.value.empty())) return;
+  if (member.type == CmcdType::malformed && (!member.has_value || member.value.empty())) return;
   if (member.key == "bs")
-    into.starved = member.value == (member.type == Type::boolean ? "1" : "true");
+    into.starved = member.value == (member.type == CmcdType::boolean ? "1" : "true");
   else if (member.key == "bl")
     into.buffer_ms = number(member, kLongestBufferMs);
   else if (member.key == "br")
@@ -38,7 +38,7 @@ void take(const DictionaryMember& member, Cmcd& into) {
     into.throughput_kbps = number(member, kHighestThroughputKbps);
   else if (member.key == "nor")
     into.names_next = member.has_value;
-  else if (member.key == "sid" && member.type != Type::boolean && member.value.size() <= kLongestSession)
+  else if (member.key == "sid" && member.type != CmcdType::boolean && member.value.size() <= kLongestSession)
     into.session = member.value;
 }
 

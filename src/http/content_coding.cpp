@@ -1,17 +1,13 @@
 #include "http/content_coding.h"
 
+#include "base/bytes.h"
+
 namespace tribune::http {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
 /// "q=0", "q=0.0" …: not acceptable (RFC 9110 section 12.4.2).
 bool is_refused(std::string_view parameter) {
-  parameter = trimmed(parameter);
+  parameter = base::trimmed(parameter);
   if (parameter.size() < 3 || (parameter[0] != 'q' && parameter[0] != 'Q') || parameter[1] != '=') return false;
   return parameter.substr(2).find_first_not_of("0.") == std::string_view::npos;
 }
@@ -27,7 +23,7 @@ bool accepts_gzip(const Headers& request) {
     const auto item = rest.substr(0, comma);
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
     const auto semicolon = item.find(';');
-    const auto coding = trimmed(item.substr(0, semicolon));
+    const auto coding = base::trimmed(item.substr(0, semicolon));
     const bool fine = semicolon == std::string_view::npos || !is_refused(item.substr(semicolon + 1));
     if (equals_ignoring_case(coding, "gzip") || equals_ignoring_case(coding, "x-gzip")) return fine;
     if (coding == "*") any = fine;

@@ -12,9 +12,9 @@ namespace tribune::http {
 namespace {
 
 using Seconds = std::chrono::seconds;
-constexpr Seconds kLongest{std::int64_t{1} << 31};
+constexpr Seconds kMaxFreshness{std::int64_t{1} << 31};
 
-std::optional<base::WallTime> date_field(const Headers& headers, std::string_view name) {
+std::optional<base::WallTime> date_of(const Headers& headers, std::string_view name) {
   const auto value = headers.first(name);
   if (!value || headers.count(name) > 1) return std::nullopt;
   return parse_date(*value);
@@ -52,12 +52,12 @@ Seconds age_of(const Headers& headers) {
   while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
   if (value.empty() || !std::all_of(value.begin(), value.end(), is_digit)) return Seconds{0};
   Seconds age{0};
-  for (const char c : value) age = std::min(kLongest, age * 10 + Seconds{c - '0'});
+  for (const char c : value) age = std::min(kMaxFreshness, age * 10 + Seconds{c - '0'});
   return age;
 }
 
 Seconds current_age(const StoredHead& stored, base::WallTime now) {
-  const auto date = date_field(stored.headers, "Date").value_or(stored.received);
+  const auto date = date_of(stored.headers, "Date").value_or(stored.received);
   const auto apparent = std::max(Seconds{0}, between(date, stored.received));
   const auto corrected = age_of(stored.headers) + std::max(Seconds{0}, between(stored.requested, stored.received));
   const auto resident = std::max(Seconds{0}, between(stored.received, now));
@@ -69,9 +69,9 @@ std::optional<Seconds> explicit_lifetime(const StoredHead& stored) {
   if (governing.control.s_maxage) return governing.control.s_maxage;
   if (governing.control.max_age) return governing.control.max_age;
   if (governing.targeted || !stored.headers.first("Expires")) return std::nullopt;
-  const auto expires = date_field(stored.headers, "Expires");
+  const auto expires = date_of(stored.headers, "Expires");
   if (!expires) return Seconds{0};  // section 5.3: an invalid date is in the past
-  return std::max(Seconds{0}, between(date_field(stored.headers, "Date").value_or(stored.received), *expires));
+  return std::max(Seconds{0}, between(date_of(stored.headers, "Date").value_or(stored.received), *expires));
 }
 
 bool is_heuristically_cacheable(int status) {
@@ -83,9 +83,9 @@ Seconds freshness_lifetime(const StoredHead& stored, const FreshnessRules& rules
   if (const auto lifetime = explicit_lifetime(stored)) return *lifetime;
   const auto governing = governing_directives(stored.headers);
   if (!is_heuristically_cacheable(stored.status) && !governing.control.is_public) return Seconds{0};
-  const auto modified = date_field(stored.headers, "Last-Modified");
+  const auto modified = date_of(stored.headers, "Last-Modified");
   if (!modified) return Seconds{0};
-  const auto unchanged = between(*modified, date_field(stored.headers, "Date").value_or(stored.received));
+  const auto unchanged = between(*modified, date_of(stored.headers, "Date").value_or(stored.received));
   return std::clamp(unchanged / 10, Seconds{0}, std::max(Seconds{0}, rules.heuristic_ceiling));
 }
 

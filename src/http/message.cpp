@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "http/uri_bytes.h"
+
 namespace tribune::http {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 constexpr std::array<std::pair<Method, std::string_view>, 7> kMethods{{{Method::get, "GET"},
                                                                        {Method::head, "HEAD"},
@@ -34,7 +34,7 @@ Method method_of(std::string_view token) {
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
 void Headers::add(std::string_view name, std::string_view value) {

@@ -4,19 +4,13 @@
 #include <charconv>
 #include <limits>
 
+#include "base/bytes.h"
 #include "http/message.h"
 
 namespace tribune::http {
 namespace {
 
 constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
-
-std::string_view trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 /// Digits only; larger numbers saturate, because a position beyond every body is valid.
 std::optional<std::uint64_t> position(std::string_view digits) {
@@ -33,10 +27,10 @@ std::optional<std::uint64_t> position(std::string_view digits) {
 }  // namespace
 
 std::optional<RequestedRange> parse_single_range(std::string_view range) {
-  range = trimmed(range);
+  range = base::trimmed(range);
   constexpr std::string_view kUnit = "bytes=";
   if (range.size() < kUnit.size() || !equals_ignoring_case(range.substr(0, kUnit.size()), kUnit)) return std::nullopt;
-  const auto spec = trimmed(range.substr(kUnit.size()));
+  const auto spec = base::trimmed(range.substr(kUnit.size()));
   const auto dash = spec.find('-');
   if (dash == std::string_view::npos) return std::nullopt;
   const auto before = spec.substr(0, dash);

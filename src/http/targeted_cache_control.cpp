@@ -14,7 +14,7 @@ bool takes_seconds(std::string_view directive) {
 }
 
 /// The members of a valid dictionary, each key once, with its last value.
-std::optional<std::map<std::string_view, DictionaryMember>> members_of(std::string_view value) {
+std::optional<std::map<std::string_view, DictionaryMember>> dictionary_of(std::string_view value) {
   std::map<std::string_view, DictionaryMember> members;
   DictionaryReader reader(value);
   for (DictionaryMember member; reader.next(member);) members.insert_or_assign(member.key, member);
@@ -24,15 +24,14 @@ std::optional<std::map<std::string_view, DictionaryMember>> members_of(std::stri
 }  // namespace
 
 std::optional<CacheControl> parse_targeted_cache_control(std::string_view value) {
-  using Type = DictionaryMember::Type;
-  const auto members = members_of(value);
+  const auto members = dictionary_of(value);
   if (!members) return std::nullopt;
   std::string plain;  // the same directives as Cache-Control writes them
   for (const auto& [key, member] : *members) {
     if (takes_seconds(key)) {
-      if (member.type != Type::integer) return std::nullopt;
+      if (member.type != DictionaryMember::Type::integer) return std::nullopt;
       plain.append(",").append(key).append("=").append(member.value);
-    } else if (member.type != Type::boolean || member.value != "0") {
+    } else if (member.type != DictionaryMember::Type::boolean || member.value != "0") {
       plain.append(",").append(key);
     }
   }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 8 * 1024;
 
-auto refuse(std::string_view why) {
+auto invalid_uri(std::string_view why) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::origin, std::string(why));
 }
 
@@ -45,7 +45,7 @@ UriParts split(std::string_view text) {
 }
 
 /// The reason why the text is not a reference, or nullopt.
-std::optional<std::string_view> flaw_of(std::string_view text) {
+std::optional<std::string_view> flaw_of_uri(std::string_view text) {
   if (text.size() > kMaxBytes) return "the URI is longer than 8 KiB";
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -92,21 +92,22 @@ std::string without_dot_segments(std::string_view path) {
 }
 
 base::Result<std::string> canonical_host(std::string_view host) {
-  if (host.empty()) return refuse("the URI has no host");
+  if (host.empty()) return invalid_uri("the URI has no host");
   if (host.front() == '[') {
-    if (host.back() != ']') return refuse("the IPv6 address of the URI has no closing bracket");
+    if (host.back() != ']') return invalid_uri("the IPv6 address of the URI has no closing bracket");
     const std::string inside(host.substr(1, host.size() - 2));
     in6_addr address{};
-    if (inet_pton(AF_INET6, inside.c_str(), &address) != 1) return refuse("the IPv6 address of the URI is malformed");
+    if (inet_pton(AF_INET6, inside.c_str(), &address) != 1)
+      return invalid_uri("the IPv6 address of the URI is malformed");
     std::array<char, INET6_ADDRSTRLEN> text{};
     inet_ntop(AF_INET6, &address, text.data(), text.size());
     return '[' + std::string(text.data()) + ']';
   }
-  if (host.size() > 253) return refuse("the host name of the URI is too long");
+  if (host.size() > 253) return invalid_uri("the host name of the URI is too long");
   std::string lower;
   for (const char c : host) {
     if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '.' && c != '_')
-      return refuse("the host of the URI contains an invalid character");
+      return invalid_uri("the host of the URI contains an invalid character");
     lower += to_lower(c);
   }
   return lower;
@@ -115,14 +116,14 @@ base::Result<std::string> canonical_host(std::string_view host) {
 base::Result<std::uint16_t> port_of(std::string_view digits, std::string_view scheme) {
   if (digits.empty()) return default_port(scheme);
   if (digits.size() > 5 || !std::all_of(digits.begin(), digits.end(), is_digit))
-    return refuse("the port of the URI is not a number");
+    return invalid_uri("the port of the URI is not a number");
   const int port = std::stoi(std::string(digits));
-  if (port < 1 || port > 65535) return refuse("the port of the URI is out of range");
+  if (port < 1 || port > 65535) return invalid_uri("the port of the URI is out of range");
   return static_cast<std::uint16_t>(port);
 }
 
 base::Status read_authority(std::string_view authority, Uri& uri) {
-  if (authority.find('@') != std::string_view::npos) return refuse("the URI contains user information");
+  if (authority.find('@') != std::string_view::npos) return invalid_uri("the URI contains user information");
   auto host = authority;
   std::string_view digits;
   const auto bracket = authority.find(']');
@@ -187,15 +188,16 @@ base::Result<Uri> finish(Uri uri, std::string_view path, std::optional<std::stri
 base::Result<Uri> from_absolute(const UriParts& parts, const Spelling& spelling) {
   Uri uri;
   uri.scheme = *parts.scheme;
-  if (uri.scheme != "http" && uri.scheme != "https") return refuse("the scheme of the URI is neither http nor https");
-  if (!parts.authority) return refuse("the URI has no host");
+  if (uri.scheme != "http" && uri.scheme != "https")
+    return invalid_uri("the scheme of the URI is neither http nor https");
+  if (!parts.authority) return invalid_uri("the URI has no host");
   if (const auto read = read_authority(*parts.authority, uri); !read) return tl::unexpected(read.error());
   return finish(std::move(uri), parts.path, parts.query, spelling);
 }
 
 base::Result<Uri> parse_with(std::string_view text, const Spelling& spelling) {
   const auto parts = split(text);
-  if (!parts.scheme) return refuse("the URI has no scheme");
+  if (!parts.scheme) return invalid_uri("the URI has no scheme");
   return from_absolute(parts, spelling);
 }
 
@@ -218,7 +220,7 @@ base::Result<Uri> resolve_with(const Uri& base, std::string_view reference, cons
 
 base::Status check_written(std::string_view text, std::size_t max_bytes) {
   if (text.size() > max_bytes) return too_long(max_bytes);
-  if (std::any_of(text.begin(), text.end(), is_control)) return refuse("the URI contains a control character");
+  if (std::any_of(text.begin(), text.end(), is_control)) return invalid_uri("the URI contains a control character");
   return {};
 }
 
@@ -247,12 +249,12 @@ std::optional<std::string> scheme_of(std::string_view reference) {
 }
 
 base::Result<Uri> parse_uri(std::string_view text) {
-  if (const auto flaw = flaw_of(text)) return refuse(*flaw);
+  if (const auto flaw = flaw_of_uri(text)) return invalid_uri(*flaw);
   return parse_with(text, kCanonical);
 }
 
 base::Result<Uri> resolve(const Uri& base, std::string_view reference) {
-  if (const auto flaw = flaw_of(reference)) return refuse(*flaw);
+  if (const auto flaw = flaw_of_uri(reference)) return invalid_uri(*flaw);
   return resolve_with(base, reference, kCanonical);
 }
 

@@ -8,7 +8,7 @@
 namespace tribune::http {
 namespace {
 
-auto refuse(std::string_view why) {
+auto invalid_text(std::string_view why) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::string(why));
 }
 
@@ -30,7 +30,7 @@ std::size_t utf8_sequence(std::string_view bytes) {
 }
 
 /// The reason why a byte of a path, escaped or not, is rejected; nullopt when it is accepted.
-std::optional<std::string_view> flaw_of(char c, bool was_escaped) {
+std::optional<std::string_view> flaw_of_byte(char c, bool was_escaped) {
   if (is_control(c)) return "the path contains a control character";
   if (c == '\\') return "the path contains a backslash";
   if (was_escaped && c == '/') return "the path contains an encoded slash";
@@ -89,7 +89,7 @@ bool is_utf8(std::string_view bytes) {
 }
 
 base::Result<std::string> canonical_path(std::string_view path) {
-  if (!path.starts_with('/')) return refuse("the path does not begin with a slash");
+  if (!path.starts_with('/')) return invalid_text("the path does not begin with a slash");
   if (is_plainly_canonical(path)) return std::string(path);
   std::string canonical;
   std::string decoded;
@@ -100,11 +100,11 @@ base::Result<std::string> canonical_path(std::string_view path) {
     const bool was_escaped = c == '%';
     if (was_escaped) {
       const auto byte = escaped_byte(path, i);
-      if (!byte) return refuse("the path contains a malformed percent encoding");
+      if (!byte) return invalid_text("the path contains a malformed percent encoding");
       c = *byte;
       i += 2;
     }
-    if (const auto flaw = flaw_of(c, was_escaped)) return refuse(*flaw);
+    if (const auto flaw = flaw_of_byte(c, was_escaped)) return invalid_text(*flaw);
     decoded += c;
     // A reserved character has different meanings escaped and unescaped, so each stays as it is.
     if (is_unreserved(c) || (!was_escaped && (is_pchar(c) || c == '/'))) {
@@ -113,12 +113,12 @@ base::Result<std::string> canonical_path(std::string_view path) {
       append_escaped(canonical, c);
     }
   }
-  if (!is_utf8(decoded)) return refuse("the path is not UTF-8");
+  if (!is_utf8(decoded)) return invalid_text("the path is not UTF-8");
   for (std::string_view rest = std::string_view(canonical).substr(1); !rest.empty();) {
     const auto slash = rest.find('/');
     const auto segment = rest.substr(0, slash);
-    if (segment.empty()) return refuse("the path contains an empty segment");
-    if (segment == "." || segment == "..") return refuse("the path contains a dot segment");
+    if (segment.empty()) return invalid_text("the path contains an empty segment");
+    if (segment == "." || segment == "..") return invalid_text("the path contains a dot segment");
     rest = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash + 1);
   }
   return canonical;

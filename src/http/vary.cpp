@@ -3,28 +3,23 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/bytes.h"
 #include "http/uri_bytes.h"
 
 namespace tribune::http {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 std::vector<std::string_view> members_of(std::string_view list) {
   std::vector<std::string_view> members;
   while (!list.empty()) {
     const auto comma = std::min(list.find(','), list.size());
-    if (const auto member = trimmed(list.substr(0, comma)); !member.empty()) members.push_back(member);
+    if (const auto member = base::trimmed(list.substr(0, comma)); !member.empty()) members.push_back(member);
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return members;
 }
 
-std::string lower(std::string_view text) {
+std::string lower_case(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(), to_lower);
   return out;
@@ -37,7 +32,7 @@ struct LanguageRange {
 
 /// The weight of RFC 9110 section 12.4.2; an invalid weight counts as 1.
 int weight_of(std::string_view parameters) {
-  const auto q = lower(parameters).find("q=");
+  const auto q = lower_case(parameters).find("q=");
   if (q == std::string::npos) return 1000;
   const double value = std::strtod(std::string(parameters.substr(q + 2)).c_str(), nullptr);
   return value >= 0 && value <= 1 ? static_cast<int>(value * 1000 + 0.5) : 1000;
@@ -47,7 +42,7 @@ std::vector<LanguageRange> by_preference(std::string_view accept_language) {
   std::vector<LanguageRange> ranges;
   for (const auto member : members_of(accept_language)) {
     const auto semicolon = std::min(member.find(';'), member.size());
-    ranges.push_back({lower(trimmed(member.substr(0, semicolon))), weight_of(member.substr(semicolon))});
+    ranges.push_back({lower_case(base::trimmed(member.substr(0, semicolon))), weight_of(member.substr(semicolon))});
   }
   std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) {
     return a.thousandths != b.thousandths ? a.thousandths > b.thousandths : a.range < b.range;
@@ -84,7 +79,7 @@ std::string variant_key(const Headers& response, const Headers& request) {
 }
 
 std::string variant_key_by(std::vector<std::string> names, const Headers& request) {
-  std::transform(names.begin(), names.end(), names.begin(), [](const std::string& name) { return lower(name); });
+  std::transform(names.begin(), names.end(), names.begin(), [](const std::string& name) { return lower_case(name); });
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   std::string key;
@@ -104,7 +99,7 @@ bool prefers_stored_language(const Headers& response, const Headers& request) {
   const auto accepted = request.joined("Accept-Language");
   if (!stored || !accepted) return false;
   const auto ranges = by_preference(*accepted);
-  if (ranges.empty() || ranges.front().range != lower(trimmed(*stored))) return false;
+  if (ranges.empty() || ranges.front().range != lower_case(base::trimmed(*stored))) return false;
   return ranges.size() == 1 || ranges[1].thousandths < ranges[0].thousandths;
 }
 

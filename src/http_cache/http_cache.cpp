@@ -8,7 +8,7 @@
 namespace tribune::http_cache {
 namespace {
 
-constexpr const char* kComponent = "http_cache";  // also the listener's name
+constexpr const char* kListenerName = "http_cache";  // also the listener's name
 
 }  // namespace
 
@@ -28,7 +28,7 @@ HttpCache::HttpCache(const HttpCacheSettings& settings, std::shared_ptr<Response
       origin_(settings.origin),
       settings_(std::make_shared<const HttpCacheSettings>(settings)),
       store_(std::move(store)),
-      access_(services.log, services.metrics, kComponent) {}
+      access_(services.log, services.metrics, kListenerName) {}
 
 HttpCache::~HttpCache() = default;
 
@@ -46,7 +46,7 @@ base::Status HttpCache::open(net::ServerSettings front) {
         services_.clock,
         services_.log,
         services_.metrics,
-        kComponent,
+        kListenerName,
         [this, &share](std::unique_ptr<net::Exchange> exchange) { serve(share, std::move(exchange)); },
         [this](const net::AccessRecord& record) { access_.record(record); }};
     context.any_method = true;
@@ -57,14 +57,14 @@ base::Status HttpCache::open(net::ServerSettings front) {
     if (shares_.size() > 1) continue;
     settings.listen = share.server->bound();
     for (const auto& address : settings.listen)
-      services_.log.info(kComponent, "listening", {{"listener", kComponent}, {"address", address}});
+      services_.log.info(kListenerName, "listening", {{"listener", kListenerName}, {"address", address}});
   }
   return {};
 }
 
 void HttpCache::reconfigure(const HttpCacheSettings& next, net::ServerSettings front) {
-  if (next.listen != listen_) services_.log.warning(kComponent, "restart_needed", {{"key", "http_cache.listen"}});
-  if (next.origin != origin_) services_.log.warning(kComponent, "restart_needed", {{"key", "http_cache.origin"}});
+  if (next.listen != listen_) services_.log.warning(kListenerName, "restart_needed", {{"key", "http_cache.listen"}});
+  if (next.origin != origin_) services_.log.warning(kListenerName, "restart_needed", {{"key", "http_cache.origin"}});
   auto settings = std::make_shared<HttpCacheSettings>(next);
   settings->listen = listen_;
   settings->origin = origin_;

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstring>
 
+#include "base/bytes.h"
+
 namespace tribune::net {
 namespace {
 
@@ -13,12 +15,6 @@ IpAddress ipv4_of(const sockaddr* address) {
   std::array<std::uint8_t, 4> bytes;
   std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, bytes.size());
   return IpAddress::ipv4(bytes);
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 /// An entry may carry a port: "192.0.2.1:4711" or "[2001:db8::1]:4711".
@@ -56,7 +52,7 @@ std::optional<IpAddress> forwarded_client(std::string_view forwarded_for, const 
   while (!forwarded_for.empty()) {
     const auto comma = forwarded_for.rfind(',');
     const auto entry = comma == std::string_view::npos ? forwarded_for : forwarded_for.substr(comma + 1);
-    const auto address = parse_forwarded_entry(trimmed(entry));
+    const auto address = parse_forwarded_entry(base::trimmed(entry));
     // The entries further left were not added by a trusted proxy.
     if (!address) return leftmost;
     leftmost = address;

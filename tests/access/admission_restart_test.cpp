@@ -17,9 +17,9 @@ using access::TicketClaim;
 namespace {
 
 /// A directory whose store and Admission are closed and reopened. A kill closes both without stop().
-struct Server {
-  Server() : directory(std::filesystem::temp_directory_path() / ("tribune-access-" + base::random_id(12))) {}
-  ~Server() {
+struct AdmissionServer {
+  AdmissionServer() : directory(std::filesystem::temp_directory_path() / ("tribune-access-" + base::random_id(12))) {}
+  ~AdmissionServer() {
     end();
     std::filesystem::remove_all(directory);
   }
@@ -56,7 +56,7 @@ struct Server {
 }  // namespace
 
 TEST_CASE("After a kill active sessions continue, the limit holds for newcomers, and the queue keeps its order") {
-  Server server;
+  AdmissionServer server;
   server.begin(3);
   auto* gate = server.gate.get();
   std::vector<access::SessionId> watching;
@@ -92,7 +92,7 @@ TEST_CASE("After a kill active sessions continue, the limit holds for newcomers,
 TEST_CASE(
     "A ticket that was called before a kill opens its session afterwards, and one that was claimed long before is "
     "rejected") {
-  Server server;
+  AdmissionServer server;
   server.begin(1);
   auto* gate = server.gate.get();
   const auto watching = gate->granted(gate->ask());
@@ -115,7 +115,7 @@ TEST_CASE(
 }
 
 TEST_CASE("No ticket number is issued twice, however often the process is killed") {
-  Server server;
+  AdmissionServer server;
   std::set<std::uint64_t> numbers;
   for (int run = 0; run < 5; ++run) {
     server.begin(0);
@@ -127,7 +127,7 @@ TEST_CASE("No ticket number is issued twice, however often the process is killed
 }
 
 TEST_CASE("Numbers that a former run may have issued delay no other ticket for longer than the lease") {
-  Server server;
+  AdmissionServer server;
   server.begin(1);
   server.gate->granted(server.gate->ask());
   for (int i = 0; i < 10; ++i) server.gate->ticket(server.gate->ask());
@@ -146,7 +146,7 @@ TEST_CASE("Numbers that a former run may have issued delay no other ticket for l
 }
 
 TEST_CASE("A limit that was changed at run time survives a restart, until it is reset") {
-  Server server;
+  AdmissionServer server;
   server.begin(100);
   REQUIRE(server.gate->admission->change_limits(R"({"max_sessions":7,"channels":{"main":{"max_traffic_mbps":12.5}}})"));
   server.end();
@@ -160,7 +160,7 @@ TEST_CASE("A limit that was changed at run time survives a restart, until it is 
 }
 
 TEST_CASE("A change of the limits is acknowledged when it is on disk, and at once when there is no disk") {
-  Server server;
+  AdmissionServer server;
   server.begin(100);
   std::atomic<int> kept{0};
   const auto on_durable = [&](base::Status status) { kept += status.has_value(); };
@@ -176,7 +176,7 @@ TEST_CASE("A change of the limits is acknowledged when it is on disk, and at onc
 }
 
 TEST_CASE("A first start, and a start after a clean stop without active sessions, admit newcomers at once") {
-  Server server;
+  AdmissionServer server;
   CHECK(server.begin(1).sessions() == 0);
   server.gate->admission->release(server.gate->granted(server.gate->ask()));
   server.gate->admission->stop();
@@ -186,7 +186,7 @@ TEST_CASE("A first start, and a start after a clean stop without active sessions
 }
 
 TEST_CASE("The result of the lot is the same after a kill") {
-  Server server;
+  AdmissionServer server;
   access::Lottery before;
   {
     server.begin(1);
@@ -214,7 +214,7 @@ access::Visitor device(std::string_view name, std::int64_t opened) {
 }  // namespace
 
 TEST_CASE("After a kill an account's devices count again, none is ended, and the oldest is the one that began first") {
-  Server server;
+  AdmissionServer server;
   const auto begin = [&](access::AccountRule rule) {
     server.begin(access::kNoLimit);
     server.gate->settings.max_sessions_per_account = 2;
@@ -269,7 +269,7 @@ TEST_CASE("A device that was away for long returns when the account's other devi
 }
 
 TEST_CASE("After a kill there are no more sessions than before, however many tokens of ended sessions are presented") {
-  Server server;
+  AdmissionServer server;
   server.begin(10);
   auto* gate = server.gate.get();
   std::vector<access::SessionId> hoarded, watching;
@@ -296,7 +296,7 @@ TEST_CASE("After a kill there are no more sessions than before, however many tok
 }
 
 TEST_CASE("After a kill the limit of every scope counts the sessions of that scope") {
-  Server server;
+  AdmissionServer server;
   const access::Visitor at_a{.channel = "main", .group = "arena", .node = "a"},
       at_b{.channel = "main", .group = "arena", .node = "b"};
   const auto limits =
@@ -327,7 +327,7 @@ TEST_CASE("After a kill the limit of every scope counts the sessions of that sco
 
 TEST_CASE(
     "After a kill the sessions of each address count again, and sessions that ended because of sharing stay ended") {
-  Server server;
+  AdmissionServer server;
   const auto begin = [&] {
     server.begin(access::kNoLimit);
     server.gate->settings.max_sessions_per_address = 2;
@@ -362,7 +362,7 @@ TEST_CASE(
 }
 
 TEST_CASE("A stopped session, and one that another device took over, stay ended after a kill") {
-  Server server;
+  AdmissionServer server;
   server.begin(5);
   const auto stopped = server.gate->granted(server.gate->ask());
   CHECK(server.gate->admission->release(stopped));
@@ -378,7 +378,7 @@ TEST_CASE("A stopped session, and one that another device took over, stay ended 
 }
 
 TEST_CASE("A long idle time continues after a kill, and ends when it would have ended") {
-  Server server;
+  AdmissionServer server;
   server.begin(5);
   server.gate->idle = 2h;
   const auto film = server.gate->granted(server.gate->ask());
@@ -395,7 +395,7 @@ TEST_CASE("A long idle time continues after a kill, and ends when it would have 
 }
 
 TEST_CASE("A short queue stays open for newcomers, however often the process was killed while no slot was free") {
-  Server server;
+  AdmissionServer server;
   server.begin(0);
   const auto first = server.gate->ticket(server.gate->ask());
   for (int run = 0; run < 40; ++run) {
@@ -410,7 +410,7 @@ TEST_CASE("A short queue stays open for newcomers, however often the process was
 }
 
 TEST_CASE("A clean stop wastes no ticket number") {
-  Server server;
+  AdmissionServer server;
   server.begin(0);
   CHECK(server.gate->ticket(server.gate->ask()).number == 1);
   server.settle();
@@ -423,7 +423,7 @@ TEST_CASE("A clean stop wastes no ticket number") {
 }
 
 TEST_CASE("A viewer that left a recording before a kill frees their slot soon after it") {
-  Server server;
+  AdmissionServer server;
   server.begin(5);
   const auto film = server.gate->granted(server.gate->ask());
   CHECK(server.gate->admission->renew(film, {.channel = "main"}, 30h) == Admission::Renewal::known);

@@ -14,7 +14,7 @@ using access::Sessions;
 
 namespace {
 
-struct Server {
+struct SessionsServer {
   base::ManualClock clock;
   base::Metrics metrics;
   Sessions sessions{clock, metrics};
@@ -29,7 +29,7 @@ struct Server {
 }  // namespace
 
 TEST_CASE("An opened session counts for its channel until it is released") {
-  Server h;
+  SessionsServer h;
   const auto a = h.sessions.open("a", 10s), b = h.sessions.open("b", 10s);
   REQUIRE((a && b));
   CHECK(*a != *b);
@@ -43,7 +43,7 @@ TEST_CASE("An opened session counts for its channel until it is released") {
 }
 
 TEST_CASE("A session that is not renewed is released within one second after its idle time") {
-  Server h;
+  SessionsServer h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
   h.clock.advance(9s);
@@ -55,7 +55,7 @@ TEST_CASE("A session that is not renewed is released within one second after its
 }
 
 TEST_CASE("A renewed session lasts, however long it is watched") {
-  Server h;
+  SessionsServer h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
   for (int i = 0; i < 100; ++i) {
@@ -68,7 +68,7 @@ TEST_CASE("A renewed session lasts, however long it is watched") {
 }
 
 TEST_CASE("A session whose idle time is shortened is released after that time once, unless it is renewed") {
-  Server h;
+  SessionsServer h;
   const auto leaves = h.sessions.open("a", 30s), is_back = h.sessions.open("a", 30s), is_old = h.sessions.open("a", 3s);
   REQUIRE((leaves && is_back && is_old));
   for (const auto id : {*leaves, *is_back, *is_old}) CHECK(h.sessions.shorten(id, 5s));
@@ -84,7 +84,7 @@ TEST_CASE("A session whose idle time is shortened is released after that time on
 }
 
 TEST_CASE("A session of a former process is adopted") {
-  Server h;
+  SessionsServer h;
   CHECK(h.sessions.renew(42, "a", 10s) == Sessions::Renewal::adopted);
   CHECK(h.sessions.count("a") == 1);
   CHECK(h.sessions.renew(42, "a", 10s) == Sessions::Renewal::known);
@@ -92,7 +92,7 @@ TEST_CASE("A session of a former process is adopted") {
 }
 
 TEST_CASE("A session that was released and adopted again is released exactly once more") {
-  Server h;
+  SessionsServer h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
   h.sessions.release(*id);
@@ -106,7 +106,7 @@ TEST_CASE("A session that was released and adopted again is released exactly onc
 }
 
 TEST_CASE("A step of the wall clock releases no session") {
-  Server h;
+  SessionsServer h;
   REQUIRE(h.sessions.open("a", 10s));
   h.clock.step_wall(1h);
   CHECK(h.sweep().empty());
@@ -165,7 +165,7 @@ TEST_CASE("Concurrent threads never exceed the bound of sessions, and the count 
 }
 
 TEST_CASE("The gauge and the counters follow the sessions") {
-  Server h;
+  SessionsServer h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
   h.sessions.renew(7, "a", 10s);

@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-config::Schema::Outcome read(const std::string& keys, const std::string& channels, const std::string& nodes,
-                             const std::string& directory) {
+config::Schema::Outcome read_balancer(const std::string& keys, const std::string& channels, const std::string& nodes,
+                                      const std::string& directory) {
   config::Schema schema;
   schema.add(contracts::event_section(), config::Presence::defaulted);
   balancer::role_type().add_section(schema);
@@ -32,7 +32,7 @@ const std::string kDemo = R"([{"id":"demo","source":"http://127.0.0.1:9/index.m3
 const std::string kStadium = R"([{"id":"stadium","url":"http://s:81"}])";
 
 /// The role on one worker whose loop runs in a thread; the clock is moved by hand.
-struct Server {
+struct BalancerRoleServer {
   std::string directory = [] {
     std::string name = "/tmp/tribune_balancer_XXXXXX";
     REQUIRE(mkdtemp(name.data()));
@@ -53,12 +53,12 @@ struct Server {
   net::Timer waits;  // the loop's
   std::thread thread;
 
-  Server() {
+  BalancerRoleServer() {
     const auto started = role->start();
     REQUIRE(started);
     thread = std::thread([this] { loop.run(); });
   }
-  ~Server() {
+  ~BalancerRoleServer() {
     role->drain();
     role->stop();
     loop.stop();
@@ -68,7 +68,7 @@ struct Server {
   }
 
   config::Settings settings(const std::string& channels = kDemo, const std::string& nodes = kStadium) {
-    auto outcome = read(kKeys, channels, nodes, directory);
+    auto outcome = read_balancer(kKeys, channels, nodes, directory);
     REQUIRE(outcome.settings);
     return *outcome.settings;
   }
@@ -135,7 +135,7 @@ struct Server {
 }  // namespace
 
 TEST_CASE("The balancer starts, receives heartbeats, and reports its nodes and channels") {
-  Server h;
+  BalancerRoleServer h;
   CHECK(h.role->ready());
   CHECK(h.state() == "unheard");
   CHECK(h.beat(1)->status() == 200);
@@ -151,7 +151,7 @@ TEST_CASE("The balancer starts, receives heartbeats, and reports its nodes and c
 }
 
 TEST_CASE("The balancer's timers detect a silent node and its return") {
-  Server h;
+  BalancerRoleServer h;
   CHECK(h.beat(1)->status() == 200);
   // In steps that a check sees, because one large step looks like a suspended process.
   for (int i = 0; i < 3; ++i) {
@@ -165,7 +165,7 @@ TEST_CASE("The balancer's timers detect a silent node and its return") {
 }
 
 TEST_CASE("A reload changes channels and nodes, and an invalid one changes nothing") {
-  Server h;
+  BalancerRoleServer h;
   CHECK(h.beat(1)->status() == 200);
   REQUIRE(h.role->reload(h.settings(R"([{"id":"final","source":"http://127.0.0.1:9/index.m3u8"}])",
                                     R"([{"id":"city","url":"http://c"},{"id":"stadium","url":"http://s:81"}])")));
@@ -175,14 +175,15 @@ TEST_CASE("A reload changes channels and nodes, and an invalid one changes nothi
   CHECK(value.find("nodes")->array.at(1).text("state") == "up");
   CHECK(h.status_of("/live/demo/index.m3u8") == 404);
 
-  const auto broken = read(R"([{"id":"k1","secret_file":"/nonexistent/secret"}])", kDemo, kStadium, h.directory);
+  const auto broken =
+      read_balancer(R"([{"id":"k1","secret_file":"/nonexistent/secret"}])", kDemo, kStadium, h.directory);
   REQUIRE(broken.settings);
   CHECK_FALSE(h.role->reload(*broken.settings));
   CHECK(h.described().find("channels")->array.at(0).text("id") == "final");
 }
 
 TEST_CASE("A balancer that drains is not ready") {
-  Server h;
+  BalancerRoleServer h;
   CHECK(h.role->ready());
   h.role->drain();
   CHECK_FALSE(h.role->ready());

@@ -10,14 +10,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-config::Schema::Outcome read(const std::string& section) {
+config::Schema::Outcome read_section(const std::string& section) {
   config::Schema schema;
   schema.add(balancer_section(), config::Presence::required);
   return schema.read("{\"balancer\":" + section + "}");
 }
 
 std::string problem_of(const std::string& section) {
-  const auto outcome = read(section);
+  const auto outcome = read_section(section);
   REQUIRE_FALSE(outcome.settings);
   return outcome.problems.front().key + ": " + outcome.problems.front().text;
 }
@@ -25,7 +25,7 @@ std::string problem_of(const std::string& section) {
 }  // namespace
 
 TEST_CASE("A balancer needs a state directory; other settings have defaults") {
-  const auto outcome = read(R"({"state_dir":"s"})");
+  const auto outcome = read_section(R"({"state_dir":"s"})");
   REQUIRE(outcome.settings);
   const auto& settings = outcome.settings->get<BalancerSettings>("balancer");
   CHECK(settings.nodes.empty());
@@ -37,7 +37,7 @@ TEST_CASE("A balancer needs a state directory; other settings have defaults") {
 }
 
 TEST_CASE("Every setting of the balancer is read") {
-  const auto outcome = read(
+  const auto outcome = read_section(
       R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a:1"},{"id":"b"}],"node_timeout":"3s","session_idle":"1s",
       "max_sessions":10,"direct_players":["My"],"origin":{"connect_timeout":"100ms","first_byte_timeout":"200ms","low_speed_window":"300ms",
       "low_speed_bytes":5,"total_timeout":"400ms","allow_special_addresses":false,"first_answer":"500ms","multivariant_age":"2s","media_look":"0s","max_waiting":6}})");

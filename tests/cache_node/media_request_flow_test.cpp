@@ -10,11 +10,11 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 
 namespace {
 
-struct Fixture {
+struct MediaRequestFlowFixture {
   Folder folder;
   NodeUnderTest node{folder.path()};
   const std::string body = body_of(300'000);
@@ -35,7 +35,7 @@ void damage(const Folder& folder, const std::function<void(const std::filesystem
 }  // namespace
 
 TEST_CASE_FIXTURE(
-    Fixture,
+    MediaRequestFlowFixture,
     "A link that is forged, changed, expired or of another channel gets 403, without a request to the origin") {
   const auto good = node.link();
   const auto query = contracts::signed_query(keys(), good, node.clock.wall_now());
@@ -55,7 +55,8 @@ TEST_CASE_FIXTURE(
   CHECK(node.workers.asked() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A channel that is not in the map gets 404, without a request to the origin") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture,
+                  "A channel that is not in the map gets 404, without a request to the origin") {
   const contracts::Link link{"ghost", "e1", "seg1.ts", "", base::unix_seconds(node.clock.wall_now()) + 100};
   const auto seen =
       ended(node.ask_raw("ghost", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())));
@@ -64,7 +65,8 @@ TEST_CASE_FIXTURE(Fixture, "A channel that is not in the map gets 404, without a
   CHECK(node.workers.asked() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "The first request is a miss, concurrent ones share its fill, and later ones are hits") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture,
+                  "The first request is a miss, concurrent ones share its fill, and later ones are hits") {
   const auto first = node.ask();
   const auto second = node.ask("seg1.ts", {}, 1);
   node.answer(node.origin(), body);
@@ -86,7 +88,7 @@ TEST_CASE_FIXTURE(Fixture, "The first request is a miss, concurrent ones share i
   CHECK(node.node_metrics.waiters.value() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "Query keys after the signature do not change the object") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture, "Query keys after the signature do not change the object") {
   node.fill("seg1.ts", body);
   const auto link = node.link();
   const auto query = contracts::signed_query(keys(), link, node.clock.wall_now()) + "&CMCD=bl%3D5&_HLS_msn=7";
@@ -95,7 +97,8 @@ TEST_CASE_FIXTURE(Fixture, "Query keys after the signature do not change the obj
 }
 
 TEST_CASE_FIXTURE(
-    Fixture, "Concurrent requests of a cold object cause one request to the origin, and the first viewer may leave") {
+    MediaRequestFlowFixture,
+    "Concurrent requests of a cold object cause one request to the origin, and the first viewer may leave") {
   FakeExchange* first = nullptr;
   const auto leaving = node.ask_slowly("seg1.ts", &first);
   const auto asked = node.origin();
@@ -120,7 +123,7 @@ TEST_CASE_FIXTURE(
   CHECK(leaving->wait_end());
 }
 
-TEST_CASE_FIXTURE(Fixture, "Ranges of a running fill wait only for their own bytes") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture, "Ranges of a running fill wait only for their own bytes") {
   const auto asked_by_first = node.ask();
   const auto asked = node.origin();
   node.workers.on(0, [&] {
@@ -147,7 +150,7 @@ TEST_CASE_FIXTURE(Fixture, "Ranges of a running fill wait only for their own byt
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A slow viewer has at most 512 KiB of unsent bytes") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture, "A slow viewer has at most 512 KiB of unsent bytes") {
   FakeExchange* exchange = nullptr;
   const auto big = body_of(2 << 20);
   const auto seen = node.ask_slowly("big.ts", &exchange);
@@ -247,7 +250,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "A file that is truncated while the node runs is detected by its length before it is sent") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture,
+                  "A file that is truncated while the node runs is detected by its length before it is sent") {
   node.fill("seg1.ts", body);
   damage(folder, [](const auto& file) { std::filesystem::resize_file(file, 5); });
   node.open_files.forget(object_key(node.link()).id);
@@ -295,7 +299,7 @@ TEST_CASE("Evicted objects are removed from disk and index, also after a restart
   CHECK(node.workers.asked() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(MediaRequestFlowFixture,
                   "While the disk fails objects are kept in RAM, and the disk is used again when it recovers") {
   std::filesystem::rename(folder / "tmp", folder / "away");
   node.fill("seg1.ts", body);
@@ -312,7 +316,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(node.index.totals().objects == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "An empty object is stored and served") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture, "An empty object is stored and served") {
   node.fill("empty.vtt", "", {{"Content-Type", "text/vtt"}});
   const auto seen = ended(node.ask("empty.vtt"));
   CHECK(seen->response.status == 200);
@@ -322,7 +326,8 @@ TEST_CASE_FIXTURE(Fixture, "An empty object is stored and served") {
   CHECK(node.index.totals().objects == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "The channel map is saved for the next start, and a damaged one is ignored") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture,
+                  "The channel map is saved for the next start, and a damaged one is ignored") {
   node.settle();
   ChannelMapStore keeper(folder.path(), node.disk_maintenance, node.log);
   keeper.load();
@@ -336,7 +341,7 @@ TEST_CASE_FIXTURE(Fixture, "The channel map is saved for the next start, and a d
 }
 
 TEST_CASE_FIXTURE(
-    Fixture,
+    MediaRequestFlowFixture,
     "Links that any balancer lists are accepted, also after a restart of the node, until each of them reports others") {
   const auto answer = [](const std::string& listed) {
     return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"peers":[])" +
@@ -364,7 +369,8 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(
-    Fixture, "The listed links of a balancer expire when it is removed from the settings, or after a day without it") {
+    MediaRequestFlowFixture,
+    "The listed links of a balancer expire when it is removed from the settings, or after a day without it") {
   const auto answer = [](std::int64_t from) {
     return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" +
            std::to_string(from) + "}}";
@@ -389,7 +395,8 @@ TEST_CASE_FIXTURE(
   CHECK(keeper.listed_from("demo") == 700);
 }
 
-TEST_CASE_FIXTURE(Fixture, "An expired link is served while playlists list it, and a forged one is not") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture,
+                  "An expired link is served while playlists list it, and a forged one is not") {
   node.fill("seg1.ts", body);
   auto link = node.link();
   link.expires = base::unix_seconds(node.clock.wall_now()) - 600;
@@ -418,7 +425,7 @@ TEST_CASE("Viewers are counted within 7 percent, and forgotten after two windows
   CHECK(viewers.viewers() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(MediaRequestFlowFixture,
                   "Viewers get an object at the pace of their own link, and other nodes get it without a pace") {
   const auto ask = [&](std::int64_t pace_kbps, http::Headers headers = {}) {
     auto link = node.link();
@@ -441,7 +448,7 @@ TEST_CASE_FIXTURE(Fixture,
 }
 
 TEST_CASE_FIXTURE(
-    Fixture,
+    MediaRequestFlowFixture,
     "With cmsd each response states the bandwidth of a viewer while the node is in duress, and not afterwards") {
   auto view = std::make_shared<NodeView>(*node.view.get());
   view->settings.cmsd = true;

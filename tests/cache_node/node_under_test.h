@@ -11,7 +11,7 @@
 #include "contracts/link.h"
 #include "support/scripted.h"
 
-namespace tribune::cache_node::testing {
+namespace tribune::cache_node::test {
 
 using namespace tribune::testing;
 
@@ -193,4 +193,4 @@ class NodeUnderTest {
   }
 };
 
-}  // namespace tribune::cache_node::testing
+}  // namespace tribune::cache_node::test

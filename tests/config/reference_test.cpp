@@ -7,34 +7,34 @@ using namespace tribune;
 
 namespace {
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool reference_contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
 TEST_CASE("the reference has a line for every key, with type, allowed values, default and meaning") {
   const auto page = example::schema().reference();
-  CHECK(contains(page, "| `listen` | list of text | addresses | *required* | Where it listens. |\n"));
-  CHECK(contains(page, "| `open` | true or false |  | `true` | Whether it is open. |\n"));
-  CHECK(contains(page, "| `colour` | choice | red, blue | `\"blue\"` | Its colour. |\n"));
-  CHECK(contains(page, "| `head` | bytes | 1KiB to 1MiB | `\"16KiB\"` | How long a head may be. |\n"));
+  CHECK(reference_contains(page, "| `listen` | list of text | addresses | *required* | Where it listens. |\n"));
+  CHECK(reference_contains(page, "| `open` | true or false |  | `true` | Whether it is open. |\n"));
+  CHECK(reference_contains(page, "| `colour` | choice | red, blue | `\"blue\"` | Its colour. |\n"));
+  CHECK(reference_contains(page, "| `head` | bytes | 1KiB to 1MiB | `\"16KiB\"` | How long a head may be. |\n"));
 }
 
 TEST_CASE("nested sections have headings of their own, linked from their parent") {
   const auto page = example::schema().reference();
-  CHECK(contains(page, "\n## `front`\n"));
-  CHECK(contains(page, "\n### `front.limits`\n"));
-  CHECK(contains(page, "\n### `front.nodes`\n"));
-  CHECK(contains(page, "| [`limits`](#frontlimits) | section |"));
+  CHECK(reference_contains(page, "\n## `front`\n"));
+  CHECK(reference_contains(page, "\n### `front.limits`\n"));
+  CHECK(reference_contains(page, "\n### `front.nodes`\n"));
+  CHECK(reference_contains(page, "| [`limits`](#frontlimits) | section |"));
 }
 
 TEST_CASE("neither the reference nor a sample shows a key of a former version") {
   const auto schema = example::schema();
-  CHECK_FALSE(contains(schema.reference(), "spares"));
-  CHECK_FALSE(contains(schema.sample({"", R"({"front": {}})", true}), "spares"));
+  CHECK_FALSE(reference_contains(schema.reference(), "spares"));
+  CHECK_FALSE(reference_contains(schema.sample({"", R"({"front": {}})", true}), "spares"));
 }
 
 TEST_CASE("a vertical bar in a text does not break the table") {
-  CHECK(contains(example::schema().reference(), "| How long \\| it may idle. |"));
+  CHECK(reference_contains(example::schema().reference(), "| How long \\| it may idle. |"));
 }
 
 TEST_CASE("a sample passes the parser of the same tables, and keeps its given values") {
@@ -51,16 +51,16 @@ TEST_CASE("a sample passes the parser of the same tables, and keeps its given va
     CHECK(server.nodes.size() == 2);
     CHECK(server.limits.count == 7);
     CHECK(server.listen == std::vector<std::string>{"127.0.0.1:80"});
-    CHECK(contains(text, "// Where it listens."));
+    CHECK(reference_contains(text, "// Where it listens."));
   }
 }
 
 TEST_CASE("a sample with every key has the other keys at their defaults, as comments") {
   const auto schema = example::schema();
   const std::string values = R"({"front": {}})";
-  CHECK(contains(schema.sample({"", values, true}), "// \"colour\": \"blue\","));
-  CHECK(contains(schema.sample({"", values, true}), "// \"idle\": \"75s\","));
-  CHECK_FALSE(contains(schema.sample({"", values, false}), "colour"));
+  CHECK(reference_contains(schema.sample({"", values, true}), "// \"colour\": \"blue\","));
+  CHECK(reference_contains(schema.sample({"", values, true}), "// \"idle\": \"75s\","));
+  CHECK_FALSE(reference_contains(schema.sample({"", values, false}), "colour"));
 }
 
 TEST_CASE("a sample keeps an unknown key, so that its check reports it") {

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-config::Schema::Outcome read(const std::string& event) {
+config::Schema::Outcome read_event(const std::string& event) {
   config::Schema schema;
   schema.add(event_section(), config::Presence::required);
   return schema.read("{\"event\":" + event + "}");
@@ -25,7 +25,7 @@ config::Schema::Outcome read(const std::string& event) {
 const std::string kKeys = R"("keys":[{"id":"k1","secret":"0123456789abcdef"}])";
 
 std::string problem_of(const std::string& event) {
-  const auto outcome = read(event);
+  const auto outcome = read_event(event);
   REQUIRE_FALSE(outcome.settings);
   return outcome.problems.front().key + ": " + outcome.problems.front().text;
 }
@@ -35,7 +35,7 @@ bool names(const std::string& text, const std::string& part) { return text.find(
 }  // namespace
 
 TEST_CASE("An event is read with its defaults") {
-  const auto outcome = read("{" + kKeys + R"(,"channels":[{"id":"demo","source":"http://o/demo/index.m3u8"}]})");
+  const auto outcome = read_event("{" + kKeys + R"(,"channels":[{"id":"demo","source":"http://o/demo/index.m3u8"}]})");
   REQUIRE(outcome.settings);
   const auto& event = outcome.settings->get<Event>("event");
   REQUIRE(event.find("demo"));
@@ -47,7 +47,7 @@ TEST_CASE("An event is read with its defaults") {
 
 TEST_CASE("Every setting of a channel is read") {
   const auto outcome =
-      read("{" + kKeys + R"(,"clock_skew":"5s","channels":[{"id":"a","title":"A","source":"https://o/a.m3u8",
+      read_event("{" + kKeys + R"(,"clock_skew":"5s","channels":[{"id":"a","title":"A","source":"https://o/a.m3u8",
       "extra_origins":["https://ads.example"],"links":"direct","bandwidth_bps":1000000,"link_lifetime":"1h","playlist_limits":{"max_lines":500}}]})");
   REQUIRE(outcome.settings);
   const auto& event = outcome.settings->get<Event>("event");

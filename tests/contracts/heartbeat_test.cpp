@@ -7,7 +7,7 @@ using namespace tribune::contracts;
 
 namespace {
 
-Heartbeat example() {
+Heartbeat example_heartbeat() {
   Heartbeat h;
   h.node = "stadium";
   h.public_url = "http://127.0.0.1:8081";
@@ -33,7 +33,7 @@ Heartbeat example() {
 }  // namespace
 
 TEST_CASE("Rates of channels are bounded, and an absent list differs from an empty one") {
-  auto h = example();
+  auto h = example_heartbeat();
   h.channel_mbps.reset();
   CHECK_FALSE(heartbeat_from_json(to_json(h))->channel_mbps);
   h.channel_mbps.emplace();
@@ -52,9 +52,9 @@ TEST_CASE("Rates of channels are bounded, and an absent list differs from an emp
 }
 
 TEST_CASE("A heartbeat is read back as the value that was written") {
-  const auto read = heartbeat_from_json(to_json(example()));
+  const auto read = heartbeat_from_json(to_json(example_heartbeat()));
   REQUIRE(read);
-  CHECK(*read == example());
+  CHECK(*read == example_heartbeat());
 }
 
 TEST_CASE("Without a count of the origin's statuses, none is counted") {

@@ -16,7 +16,9 @@ using test::kSkew;
 
 namespace {
 
-OriginSet example() { return origin_set("http://origin:8088/live/demo/index.m3u8", {"https://ads.example"}); }
+OriginSet example_origin_set() {
+  return origin_set("http://origin:8088/live/demo/index.m3u8", {"https://ads.example"});
+}
 
 bool is_unreserved(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_' || c == '~';
@@ -63,7 +65,7 @@ std::string asked(const base::KeyRing& ring, const std::string& path, const std:
   if (!at_front) return "refused by the front: " + at_front.error().text;
   const auto link = verify_link(ring, "demo", at_front->substr(1), query, kNow, kSkew);
   if (!link) return "refused by the link: " + link.error().text;
-  const auto uri = to_uri(example(), link->path, link->origin_query);
+  const auto uri = to_uri(example_origin_set(), link->path, link->origin_query);
   return uri ? uri->text() : "refused as a URI: " + uri.error().text;
 }
 
@@ -94,7 +96,7 @@ TEST_CASE("the origin receives the bytes of its playlist, whichever client reque
     CAPTURE(reference);
     const auto uri = http::resolve_as_written(base, reference);
     if (!uri) continue;  // "x:…" has another scheme
-    const auto path = to_origin_path(example(), *uri);
+    const auto path = to_origin_path(example_origin_set(), *uri);
     if (!path) continue;
     ++named;
     const Link link{"demo", "e1", path->path, path->query, base::unix_seconds(kNow) + 60};

@@ -10,7 +10,7 @@ using test::kSkew;
 
 namespace {
 
-Link example() { return {"demo", "e7x2", "720p/seg1.m4s", "sig=a%2Fb&n=1", base::unix_seconds(kNow) + 3600}; }
+Link example_link() { return {"demo", "e7x2", "720p/seg1.m4s", "sig=a%2Fb&n=1", base::unix_seconds(kNow) + 3600}; }
 
 bool verifies(const base::KeyRing& ring, const Link& link, std::string_view query, base::WallTime now = kNow) {
   return verify_link(ring, link.channel, link.path, query, now, kSkew).has_value();
@@ -20,17 +20,17 @@ bool verifies(const base::KeyRing& ring, const Link& link, std::string_view quer
 
 TEST_CASE("A signed link is read back as the value that was written") {
   const auto ring = test::one_key();
-  const auto query = signed_query(ring, example(), kNow);
+  const auto query = signed_query(ring, example_link(), kNow);
   CHECK(query.starts_with("sig=a%2Fb&n=1&tl=e7x2.1750003600.k1."));
   const auto link = verify_link(ring, "demo", "720p/seg1.m4s", query, kNow, kSkew);
   REQUIRE(link);
-  CHECK(*link == example());
+  CHECK(*link == example_link());
   CHECK(media_target(*link, query) == "/media/demo/e7x2/720p/seg1.m4s?" + query);
 }
 
 TEST_CASE("A link without an origin query carries only the signature") {
   const auto ring = test::one_key();
-  auto link = example();
+  auto link = example_link();
   link.origin_query.clear();
   const auto query = signed_query(ring, link, kNow);
   CHECK(query.starts_with("tl="));
@@ -40,18 +40,19 @@ TEST_CASE("A link without an origin query carries only the signature") {
 }
 
 TEST_CASE("The same link is always signed with the same text") {
-  CHECK(signed_query(test::one_key(), example(), kNow) == signed_query(test::one_key(), example(), kNow + 5min));
+  CHECK(signed_query(test::one_key(), example_link(), kNow) ==
+        signed_query(test::one_key(), example_link(), kNow + 5min));
 }
 
 TEST_CASE("Every changed bit of a link's query is refused") {
   const auto ring = test::one_key();
-  test::refuse_every_flip(signed_query(ring, example(), kNow),
-                          [&](const std::string& q) { return verifies(ring, example(), q); });
+  test::refuse_every_flip(signed_query(ring, example_link(), kNow),
+                          [&](const std::string& q) { return verifies(ring, example_link(), q); });
 }
 
 TEST_CASE("Every changed bit of a link's path or channel is refused") {
   const auto ring = test::one_key();
-  const auto query = signed_query(ring, example(), kNow);
+  const auto query = signed_query(ring, example_link(), kNow);
   test::refuse_every_flip("720p/seg1.m4s", [&](const std::string& p) {
     return verify_link(ring, "demo", p, query, kNow, kSkew).has_value();
   });
@@ -62,22 +63,22 @@ TEST_CASE("Every changed bit of a link's path or channel is refused") {
 
 TEST_CASE("A cut link is refused") {
   const auto ring = test::one_key();
-  const auto query = signed_query(ring, example(), kNow);
+  const auto query = signed_query(ring, example_link(), kNow);
   for (std::size_t length = 0; length < query.size(); ++length)
-    CHECK_FALSE(verifies(ring, example(), query.substr(0, length)));
+    CHECK_FALSE(verifies(ring, example_link(), query.substr(0, length)));
 }
 
 TEST_CASE("Query keys after the signature are not part of the link") {
   const auto ring = test::one_key();
-  const auto query = signed_query(ring, example(), kNow);
+  const auto query = signed_query(ring, example_link(), kNow);
   const auto link = verify_link(ring, "demo", "720p/seg1.m4s", query + "&CMCD=bl%3D2000&cache=city", kNow, kSkew);
   REQUIRE(link);
-  CHECK(*link == example());
+  CHECK(*link == example_link());
 }
 
 TEST_CASE("An origin's own query key with the name of the signature does not affect the signature") {
   const auto ring = test::one_key();
-  auto link = example();
+  auto link = example_link();
   link.origin_query = "tl=1.2.3.4&x=tl=5";
   const auto query = signed_query(ring, link, kNow);
   const auto read = verify_link(ring, "demo", link.path, query, kNow, kSkew);
@@ -91,9 +92,9 @@ TEST_CASE("An origin's own query key with the name of the signature does not aff
 
 TEST_CASE("A link expires at its time plus the clock skew, with an error of its own") {
   const auto ring = test::one_key();
-  const auto query = signed_query(ring, example(), kNow);
-  CHECK(verifies(ring, example(), query, kNow + 1h));
-  CHECK(verifies(ring, example(), query, kNow + 1h + kSkew));
+  const auto query = signed_query(ring, example_link(), kNow);
+  CHECK(verifies(ring, example_link(), query, kNow + 1h));
+  CHECK(verifies(ring, example_link(), query, kNow + 1h + kSkew));
   const auto late = verify_link(ring, "demo", "720p/seg1.m4s", query, kNow + 1h + kSkew + 1ms, kSkew);
   REQUIRE_FALSE(late);
   CHECK(late.error().kind == base::ErrorKind::timeout);
@@ -102,8 +103,8 @@ TEST_CASE("A link expires at its time plus the clock skew, with an error of its 
 
 TEST_CASE("An expired link is accepted while playlists list links of the same age, and no older one is") {
   const auto ring = test::one_key();
-  const auto query = signed_query(ring, example(), kNow);
-  const auto expires = example().expires;
+  const auto query = signed_query(ring, example_link(), kNow);
+  const auto expires = example_link().expires;
   const auto late = kNow + 24h;
   CHECK(verify_link(ring, "demo", "720p/seg1.m4s", query, late, kSkew, expires));
   CHECK(verify_link(ring, "demo", "720p/seg1.m4s", query, late, kSkew, expires - 1));
@@ -116,7 +117,7 @@ TEST_CASE("An expired link is accepted while playlists list links of the same ag
 
 TEST_CASE("A forged expiry is forbidden, not expired") {
   const auto ring = test::one_key();
-  auto query = signed_query(ring, example(), kNow);
+  auto query = signed_query(ring, example_link(), kNow);
   query.replace(query.find("1750003600"), 10, "1000000000");
   const auto link = verify_link(ring, "demo", "720p/seg1.m4s", query, kNow, kSkew);
   REQUIRE_FALSE(link);
@@ -125,7 +126,7 @@ TEST_CASE("A forged expiry is forbidden, not expired") {
 
 TEST_CASE("A link of another epoch is refused on a cache node's path") {
   const auto ring = test::one_key();
-  const auto query = signed_query(ring, example(), kNow);
+  const auto query = signed_query(ring, example_link(), kNow);
   CHECK(verify_media_link(ring, "demo", "e7x2", "720p/seg1.m4s", query, kNow, kSkew));
   const auto other = verify_media_link(ring, "demo", "e7x3", "720p/seg1.m4s", query, kNow, kSkew);
   REQUIRE_FALSE(other);
@@ -133,17 +134,17 @@ TEST_CASE("A link of another epoch is refused on a cache node's path") {
 }
 
 TEST_CASE("A link of another key with the same id is refused") {
-  CHECK_FALSE(verifies(test::one_key(), example(), signed_query(test::other_key(), example(), kNow)));
+  CHECK_FALSE(verifies(test::one_key(), example_link(), signed_query(test::other_key(), example_link(), kNow)));
 }
 
 TEST_CASE("After a rotation old links are valid until the old key ends") {
   const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
   const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt},
                              {"old", "the old secret has 32 bytes, too", kNow + 10min}});
-  const auto query = signed_query(before, example(), kNow);
-  CHECK(verifies(after, example(), query, kNow));
-  CHECK_FALSE(verifies(after, example(), query, kNow + 10min));
-  CHECK(signed_query(after, example(), kNow).find(".new.") != std::string::npos);
+  const auto query = signed_query(before, example_link(), kNow);
+  CHECK(verifies(after, example_link(), query, kNow));
+  CHECK_FALSE(verifies(after, example_link(), query, kNow + 10min));
+  CHECK(signed_query(after, example_link(), kNow).find(".new.") != std::string::npos);
 }
 
 TEST_CASE("A signature for a token is not valid for a link") {
@@ -160,11 +161,11 @@ TEST_CASE("An invalid link is not signed") {
   for (auto change : {+[](Link& l) { l.epoch = "E1"; }, +[](Link& l) { l.epoch = ""; }, +[](Link& l) { l.path = ""; },
                       +[](Link& l) { l.path = "a\nb"; }, +[](Link& l) { l.origin_query = "a b"; },
                       +[](Link& l) { l.channel = ""; }, +[](Link& l) { l.expires = -1; }}) {
-    auto link = example();
+    auto link = example_link();
     change(link);
     CHECK(signed_query(ring, link, kNow).empty());
   }
-  CHECK(signed_query(base::KeyRing({}), example(), kNow).empty());
+  CHECK(signed_query(base::KeyRing({}), example_link(), kNow).empty());
 }
 
 TEST_CASE("Malformed and oversized queries are refused") {
@@ -174,7 +175,7 @@ TEST_CASE("Malformed and oversized queries are refused") {
        {std::string(), std::string("tl="), std::string("tl=..."), std::string("tl=e.99999999999999999999.k1.AAAA"),
         "tl=" + huge, std::string("tl=e.1.k1.\0AAAA", 15), std::string(1 << 20, '&'),
         std::string("tl=e.-1.k1.AAAAAAAAAAAAAAAAAAAAAA"), std::string("tl=e.01.k1.AAAAAAAAAAAAAAAAAAAAAA")}) {
-    CHECK_FALSE(verifies(ring, example(), query));
+    CHECK_FALSE(verifies(ring, example_link(), query));
   }
 }
 
@@ -190,7 +191,7 @@ TEST_CASE("The expiry is one to two lifetimes away and the same for all links th
 
 TEST_CASE("A link's pace is signed with it, and has exactly one notation") {
   const auto ring = test::one_key();
-  auto link = example();
+  auto link = example_link();
   link.pace_kbps = 12'000;
   const auto query = signed_query(ring, link, kNow);
   CHECK(query.starts_with("sig=a%2Fb&n=1&tl=e7x2.1750003600-12000.k1."));

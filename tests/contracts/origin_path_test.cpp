@@ -7,7 +7,7 @@ using namespace tribune::contracts;
 
 namespace {
 
-OriginSet example() {
+OriginSet example_origins() {
   return origin_set("http://origin:8088/live/demo/index.m3u8", {"https://ads.example", "http://keys.example:81"});
 }
 
@@ -29,29 +29,29 @@ std::string leads_to(const OriginSet& set, std::string_view path, std::string_vi
 }  // namespace
 
 TEST_CASE("The source's directory is the base") {
-  CHECK(example().base == "http://origin:8088/live/demo/");
+  CHECK(example_origins().base == "http://origin:8088/live/demo/");
   CHECK(origin_set("http://origin/index.m3u8", {}).base == "http://origin/");
   CHECK(origin_set("http://origin:80/a/", {}).base == "http://origin/a/");
   CHECK(origin_set("not a url", {}).base.empty());
 }
 
 TEST_CASE("URIs under the source's directory are named relative to it") {
-  CHECK(named(example(), "http://origin:8088/live/demo/720p/seg1.m4s") == "720p/seg1.m4s");
-  CHECK(named(example(), "http://origin:8088/live/demo/seg.ts?token=a&b=c") == "seg.ts?token=a&b=c");
+  CHECK(named(example_origins(), "http://origin:8088/live/demo/720p/seg1.m4s") == "720p/seg1.m4s");
+  CHECK(named(example_origins(), "http://origin:8088/live/demo/seg.ts?token=a&b=c") == "seg.ts?token=a&b=c");
 }
 
 TEST_CASE("URIs elsewhere at the origin and at extra origins are named by the origin's number") {
-  CHECK(named(example(), "http://origin:8088/keys/a.bin") == "~0/keys/a.bin");
-  CHECK(named(example(), "http://origin:8088/live/demo2/a.ts") == "~0/live/demo2/a.ts");
-  CHECK(named(example(), "https://ads.example/ad1.m3u8?x=1") == "~1/ad1.m3u8?x=1");
-  CHECK(named(example(), "http://keys.example:81/k") == "~2/k");
+  CHECK(named(example_origins(), "http://origin:8088/keys/a.bin") == "~0/keys/a.bin");
+  CHECK(named(example_origins(), "http://origin:8088/live/demo2/a.ts") == "~0/live/demo2/a.ts");
+  CHECK(named(example_origins(), "https://ads.example/ad1.m3u8?x=1") == "~1/ad1.m3u8?x=1");
+  CHECK(named(example_origins(), "http://keys.example:81/k") == "~2/k");
 }
 
 TEST_CASE("URIs at any other origin have no name") {
-  CHECK(named(example(), "http://origin/live/demo/a.ts") == "none");
-  CHECK(named(example(), "https://origin:8088/live/demo/a.ts") == "none");
-  CHECK(named(example(), "http://169.254.169.254/latest/meta-data") == "none");
-  CHECK(named(example(), "http://keys.example/k") == "none");
+  CHECK(named(example_origins(), "http://origin/live/demo/a.ts") == "none");
+  CHECK(named(example_origins(), "https://origin:8088/live/demo/a.ts") == "none");
+  CHECK(named(example_origins(), "http://169.254.169.254/latest/meta-data") == "none");
+  CHECK(named(example_origins(), "http://keys.example/k") == "none");
   CHECK(named(origin_set("", {}), "http://origin/a") == "none");
 }
 
@@ -65,13 +65,13 @@ TEST_CASE("Every name leads back to its URI") {
     CAPTURE(url);
     const auto uri = http::parse_uri(url);
     REQUIRE(uri);
-    const auto path = to_origin_path(example(), *uri);
+    const auto path = to_origin_path(example_origins(), *uri);
     REQUIRE(path);
     CAPTURE(path->path);
-    const auto back = to_uri(example(), path->path, path->query);
+    const auto back = to_uri(example_origins(), path->path, path->query);
     REQUIRE(back);
     CHECK(back->text() == url);
-    CHECK(to_origin_path(example(), *back) == path);
+    CHECK(to_origin_path(example_origins(), *back) == path);
   }
 }
 
@@ -80,19 +80,19 @@ TEST_CASE("A path that a client or the front listener would change is encoded, f
     CAPTURE(file);
     const auto uri = http::parse_as_written("http://origin:8088/live/demo/" + file);
     REQUIRE(uri);
-    const auto path = to_origin_path(example(), *uri);
+    const auto path = to_origin_path(example_origins(), *uri);
     REQUIRE(path);
     CHECK(path->path.starts_with("~0b/"));
     CHECK(path->path.ends_with(".ts"));
-    CHECK(leads_to(example(), path->path) == "http://origin:8088/live/demo/" + file);
+    CHECK(leads_to(example_origins(), path->path) == "http://origin:8088/live/demo/" + file);
   }
-  CHECK(named(example(), "http://origin:8088/live/demo/%C3%A9.ts") == "%C3%A9.ts");
+  CHECK(named(example_origins(), "http://origin:8088/live/demo/%C3%A9.ts") == "%C3%A9.ts");
   CHECK(canonical_query("it's={1}|\"2\"") == "it%27s=%7B1%7D%7C%222%22");
   CHECK(canonical_query("a=%2f%41&b=%zz&c=100%") == "a=%2FA&b=%25zz&c=100%25");
 }
 
 TEST_CASE("An encoded path is accepted with its suffix or without any, and with no other suffix") {
-  const auto set = example();
+  const auto set = example_origins();
   CHECK(named(set, "http://origin:8088/live//a.ts") == "~0b/L2xpdmUvL2EudHM.ts");
   CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM.ts") == "http://origin:8088/live//a.ts");
   CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM") == "http://origin:8088/live//a.ts");
@@ -102,7 +102,7 @@ TEST_CASE("An encoded path is accepted with its suffix or without any, and with 
 }
 
 TEST_CASE("Paths that a browser or the front listener would change arrive as they were written") {
-  const auto set = example();
+  const auto set = example_origins();
   for (const std::string url : {"http://origin:8088/live/demo//a.ts", "http://origin:8088/live/demo/a%2Fb.ts",
                                 "http://origin:8088/live/demo/%FF.ts"}) {
     const auto path = named(set, url);
@@ -113,11 +113,11 @@ TEST_CASE("Paths that a browser or the front listener would change arrive as the
 }
 
 TEST_CASE("A path that looks like a prefix of an origin is not taken for one") {
-  CHECK(named(example(), "http://origin:8088/live/demo/~1/ad1.m3u8") == "~0/live/demo/~1/ad1.m3u8");
+  CHECK(named(example_origins(), "http://origin:8088/live/demo/~1/ad1.m3u8") == "~0/live/demo/~1/ad1.m3u8");
 }
 
 TEST_CASE("Paths that leave the origin, or are not in canonical form, are refused") {
-  const auto set = example();
+  const auto set = example_origins();
   for (const std::string path : {"",
                                  "..",
                                  "../x",
@@ -175,24 +175,24 @@ TEST_CASE("A query that a client would change is encoded, and the origin receive
     CAPTURE(query);
     const auto uri = http::parse_as_written("http://origin:8088/live/demo/a.ts?" + query);
     REQUIRE(uri);
-    const auto path = to_origin_path(example(), *uri);
+    const auto path = to_origin_path(example_origins(), *uri);
     REQUIRE(path);
     CHECK(path->path == "a.ts");
     CHECK(path->query.starts_with("~q="));
     CHECK(canonical_query(path->query) == path->query);
     CHECK(written_query(path->query) == query);
-    CHECK(leads_to(example(), path->path, path->query) == "http://origin:8088/live/demo/a.ts?" + query);
+    CHECK(leads_to(example_origins(), path->path, path->query) == "http://origin:8088/live/demo/a.ts?" + query);
   }
-  CHECK(named(example(), "http://origin:8088/live/demo/a.ts?hdnts=exp=1~acl=/*~hmac=a%2Fb") ==
+  CHECK(named(example_origins(), "http://origin:8088/live/demo/a.ts?hdnts=exp=1~acl=/*~hmac=a%2Fb") ==
         "a.ts?hdnts=exp=1~acl=/*~hmac=a%2Fb");
   for (const std::string wrong : {"~q=YT0x", "~q=YT0lMmY&b=1", "~q=YT0lMmY=", "~q=eCB5", "~q=!", "a=%2f"}) {
     CAPTURE(wrong);
-    CHECK(leads_to(example(), "a.ts", wrong) == "refused");
+    CHECK(leads_to(example_origins(), "a.ts", wrong) == "refused");
   }
 }
 
 TEST_CASE("A backup's URI keeps the bytes of the first origin's URI") {
-  auto set = example();
+  auto set = example_origins();
   set.backups = {"http://backup:99"};
   const auto uri = http::parse_as_written("http://origin:8088/live/demo/a%2f[1].ts?x=%41[");
   REQUIRE(uri);
@@ -203,20 +203,20 @@ TEST_CASE("A backup's URI keeps the bytes of the first origin's URI") {
 }
 
 TEST_CASE("A query with bytes that a link cannot contain is refused") {
-  CHECK(leads_to(example(), "a.ts", "x y") == "refused");
-  CHECK(leads_to(example(), "a.ts", "x\r\nHost: evil") == "refused");
-  CHECK(leads_to(example(), "a.ts", "x=1#f") == "refused");
-  CHECK(leads_to(example(), "a.ts", "x=1") == "http://origin:8088/live/demo/a.ts?x=1");
+  CHECK(leads_to(example_origins(), "a.ts", "x y") == "refused");
+  CHECK(leads_to(example_origins(), "a.ts", "x\r\nHost: evil") == "refused");
+  CHECK(leads_to(example_origins(), "a.ts", "x=1#f") == "refused");
+  CHECK(leads_to(example_origins(), "a.ts", "x=1") == "http://origin:8088/live/demo/a.ts?x=1");
 }
 
 TEST_CASE("Exactly the origins of the set may be fetched") {
-  CHECK(allowed_origins(example()) ==
+  CHECK(allowed_origins(example_origins()) ==
         std::vector<std::string>{"http://origin:8088", "https://ads.example", "http://keys.example:81"});
   CHECK(allowed_origins(origin_set("x", {})).empty());
 }
 
 TEST_CASE("An empty query reaches the origin, and no other URI gets its name") {
-  const auto set = example();
+  const auto set = example_origins();
   for (const std::string url :
        {"http://origin:8088/live/demo/a.ts?", "http://origin:8088/?", "https://ads.example/x//y?"}) {
     const auto uri = http::parse_uri(url);

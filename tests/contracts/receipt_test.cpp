@@ -10,29 +10,29 @@ using test::kSkew;
 
 namespace {
 
-Receipt example() { return {"stadium", "10.1.2.0/24", base::unix_seconds(kNow)}; }
+Receipt example_receipt() { return {"stadium", "10.1.2.0/24", base::unix_seconds(kNow)}; }
 
 }  // namespace
 
 TEST_CASE("A receipt is read back as the value that was written") {
   const auto ring = test::one_key();
-  const auto text = write_receipt(ring, example(), kNow);
+  const auto text = write_receipt(ring, example_receipt(), kNow);
   const auto read = read_receipt(ring, text, kNow, 10min, kSkew);
   REQUIRE(read);
-  CHECK(*read == example());
+  CHECK(*read == example_receipt());
 }
 
 TEST_CASE("A receipt with any changed bit, truncated or extended is refused") {
   const auto ring = test::one_key();
   const auto accepts = [&](const std::string& t) { return read_receipt(ring, t, kNow, 10min, kSkew).has_value(); };
-  const auto text = write_receipt(ring, example(), kNow);
+  const auto text = write_receipt(ring, example_receipt(), kNow);
   test::refuse_every_flip(text, accepts);
   test::refuse_every_cut(text, accepts);
 }
 
 TEST_CASE("A receipt expires after its lifetime and the clock skew") {
   const auto ring = test::one_key();
-  const auto text = write_receipt(ring, example(), kNow);
+  const auto text = write_receipt(ring, example_receipt(), kNow);
   CHECK(read_receipt(ring, text, kNow + 10min + kSkew, 10min, kSkew));
   const auto late = read_receipt(ring, text, kNow + 10min + kSkew + 1ms, 10min, kSkew);
   REQUIRE_FALSE(late);
@@ -55,10 +55,10 @@ TEST_CASE("Addresses are reduced to their network") {
 
 TEST_CASE("An invalid receipt is not written") {
   const auto ring = test::one_key();
-  auto receipt = example();
+  auto receipt = example_receipt();
   receipt.node = "a\nb";
   CHECK(write_receipt(ring, receipt, kNow).empty());
-  receipt = example();
+  receipt = example_receipt();
   receipt.client_prefix = "";
   CHECK(write_receipt(ring, receipt, kNow).empty());
 }

@@ -18,22 +18,22 @@ const Ticket kTicket{
 
 std::string written() { return contracts::write_ticket(test::one_key(), kTicket, test::kNow); }
 
-base::Result<Ticket> read(std::string_view channel, const std::string& text, base::WallTime now = test::kNow) {
+base::Result<Ticket> read_example(std::string_view channel, const std::string& text, base::WallTime now = test::kNow) {
   return contracts::read_ticket(test::one_key(), channel, text, now, test::kSkew);
 }
 
 }  // namespace
 
 TEST_CASE("A ticket is read as it was written, for its channel and its keys only") {
-  REQUIRE(read("main", written()));
-  CHECK(*read("main", written()) == kTicket);
-  CHECK_FALSE(read("other", written()));
+  REQUIRE(read_example("main", written()));
+  CHECK(*read_example("main", written()) == kTicket);
+  CHECK_FALSE(read_example("other", written()));
   CHECK_FALSE(contracts::read_ticket(test::other_key(), "main", written(), test::kNow, test::kSkew));
   CHECK(written().size() <= contracts::kMaxTicketCharacters);
 }
 
 TEST_CASE("A ticket with any flipped bit, truncated or extended is refused") {
-  const auto accepts = [](const std::string& text) { return read("main", text).has_value(); };
+  const auto accepts = [](const std::string& text) { return read_example("main", text).has_value(); };
   test::refuse_every_flip(written(), accepts);
   test::refuse_every_cut(written(), accepts);
   auto anns = kTicket;
@@ -43,15 +43,15 @@ TEST_CASE("A ticket with any flipped bit, truncated or extended is refused") {
 }
 
 TEST_CASE("A ticket from the future is refused beyond the clock skew, and its age is not checked here") {
-  CHECK(read("main", written(), test::kNow + 24h * 365));
-  CHECK(read("main", written(), test::kNow - test::kSkew));
-  CHECK_FALSE(read("main", written(), test::kNow - test::kSkew - 1s));
+  CHECK(read_example("main", written(), test::kNow + 24h * 365));
+  CHECK(read_example("main", written(), test::kNow - test::kSkew));
+  CHECK_FALSE(read_example("main", written(), test::kNow - test::kSkew - 1s));
 }
 
 TEST_CASE("A session token is not accepted as a ticket, nor a ticket as a session token") {
   const auto token =
       contracts::write_token(test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct}, test::kNow);
-  CHECK_FALSE(read("main", token));
+  CHECK_FALSE(read_example("main", token));
   CHECK_FALSE(contracts::looks_like_ticket(token));
   CHECK(contracts::looks_like_ticket(written()));
   CHECK_FALSE(contracts::read_token(test::one_key(), "main", written(), test::kNow, test::kSkew));
@@ -63,15 +63,15 @@ TEST_CASE("With any owner, tickets and session tokens are told apart by their le
     auto ticket = kTicket;
     ticket.owner = owner;
     const auto text = contracts::write_ticket(test::one_key(), ticket, test::kNow);
-    REQUIRE(read("main", text));
-    CHECK(*read("main", text) == ticket);
+    REQUIRE(read_example("main", text));
+    CHECK(*read_example("main", text) == ticket);
     CHECK(text.size() <= contracts::kMaxTicketCharacters);
     CHECK(contracts::looks_like_ticket(text));
     const auto token = contracts::write_token(
         test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct, 0, owner}, test::kNow);
     CHECK_FALSE(token.empty());
     CHECK_FALSE(contracts::looks_like_ticket(token));
-    CHECK_FALSE(read("main", token));
+    CHECK_FALSE(read_example("main", token));
   }
 }
 

@@ -11,7 +11,7 @@ using test::kSkew;
 
 namespace {
 
-Token example() { return {"demo", 0x0123456789abcdefull, base::unix_seconds(kNow), LinksMode::direct}; }
+Token example_token() { return {"demo", 0x0123456789abcdefull, base::unix_seconds(kNow), LinksMode::direct}; }
 
 }  // namespace
 
@@ -31,8 +31,8 @@ TEST_CASE("A token is read back as the value that was written") {
 
 TEST_CASE("A token with the longest key id has the specified maximum length") {
   const base::KeyRing ring({{"abcdefghij012345", "a secret of 32 bytes for testing", std::nullopt}});
-  CHECK(write_token(ring, example(), kNow).size() == 60);
-  auto token = example();
+  CHECK(write_token(ring, example_token(), kNow).size() == 60);
+  auto token = example_token();
   token.owner = owner_of("ann", std::string(200, 'd'));
   const auto text = write_token(ring, token, kNow);
   CHECK(text.size() == kMaxTokenCharacters);
@@ -43,7 +43,7 @@ TEST_CASE("A token with any changed bit, truncated or extended is refused") {
   const auto ring = test::one_key();
   const auto accepts = [&](const std::string& t) { return read_token(ring, "demo", t, kNow, kSkew).has_value(); };
   for (const auto& owner : {Owner{}, owner_of("ann", ""), owner_of("ann", "Living room TV")}) {
-    auto token = example();
+    auto token = example_token();
     token.owner = owner;
     const auto text = write_token(ring, token, kNow);
     test::refuse_every_flip(text, accepts);
@@ -53,14 +53,14 @@ TEST_CASE("A token with any changed bit, truncated or extended is refused") {
 
 TEST_CASE("A token is valid for its own channel only") {
   const auto ring = test::one_key();
-  const auto other = read_token(ring, "demo2", write_token(ring, example(), kNow), kNow, kSkew);
+  const auto other = read_token(ring, "demo2", write_token(ring, example_token(), kNow), kNow, kSkew);
   REQUIRE_FALSE(other);
   CHECK(other.error().kind == base::ErrorKind::forbidden);
 }
 
 TEST_CASE("A token from the future is accepted within the clock skew only") {
   const auto ring = test::one_key();
-  const auto text = write_token(ring, example(), kNow);
+  const auto text = write_token(ring, example_token(), kNow);
   CHECK(read_token(ring, "demo", text, kNow - kSkew, kSkew));
   CHECK_FALSE(read_token(ring, "demo", text, kNow - kSkew - 1s, kSkew));
   CHECK(read_token(ring, "demo", text, kNow + 24h, kSkew));
@@ -70,21 +70,21 @@ TEST_CASE("After a rotation old tokens are valid until the old key ends") {
   const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
   const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt},
                              {"old", "the old secret has 32 bytes, too", kNow + 10min}});
-  const auto text = write_token(before, example(), kNow);
+  const auto text = write_token(before, example_token(), kNow);
   CHECK(read_token(after, "demo", text, kNow, kSkew));
   CHECK_FALSE(read_token(after, "demo", text, kNow + 10min, kSkew));
-  CHECK(write_token(after, example(), kNow).starts_with("new."));
+  CHECK(write_token(after, example_token(), kNow).starts_with("new."));
 }
 
 TEST_CASE("An invalid token is not written") {
   const auto ring = test::one_key();
-  auto token = example();
+  auto token = example_token();
   token.links = LinksMode::automatic;
   CHECK(write_token(ring, token, kNow).empty());
-  token = example();
+  token = example_token();
   token.channel = "a/b";
   CHECK(write_token(ring, token, kNow).empty());
-  CHECK(write_token(base::KeyRing({}), example(), kNow).empty());
+  CHECK(write_token(base::KeyRing({}), example_token(), kNow).empty());
 }
 
 TEST_CASE("The name of a session is 16 hex digits") {
@@ -94,7 +94,7 @@ TEST_CASE("The name of a session is 16 hex digits") {
 
 TEST_CASE("A token has a mark of the node on which its session was opened") {
   const auto ring = test::one_key();
-  auto token = example();
+  auto token = example_token();
   token.first_node = node_mark("stadium");
   const auto read = read_token(ring, "demo", write_token(ring, token, kNow), kNow, kSkew);
   REQUIRE(read);
@@ -123,7 +123,7 @@ TEST_CASE("A token of the former format is read, without a node") {
 TEST_CASE("A token has its owner, which cannot be read without the key") {
   const auto ring = test::one_key();
   for (std::size_t length = 0; length <= kMaxDeviceBytes; ++length) {
-    auto token = example();
+    auto token = example_token();
     token.owner =
         owner_of("ann@example.org", std::string("Living room TV and a much longer name for it, too").substr(0, length));
     const auto text = write_token(ring, token, kNow);
@@ -152,7 +152,7 @@ TEST_CASE("An owner's marks are deterministic and bounded") {
 
 TEST_CASE("A token with an invalid owner is not written") {
   const auto ring = test::one_key();
-  auto token = example();
+  auto token = example_token();
   for (const auto& wrong : {Owner{"short", ""}, Owner{"", "TV"}, Owner{"12345678", std::string(49, 'x')},
                             Owner{"12345678", std::string("x\0", 2)}}) {
     token.owner = wrong;

@@ -6,20 +6,15 @@
 
 #include "hls/attributes.h"
 #include "hls/playlist.h"
+#include "hls/playlist_text.h"
 #include "hls/variables.h"
 
 using namespace tribune;
 using namespace std::chrono_literals;
+using hls::testing::good;
+using hls::testing::kHead;
 
 namespace {
-
-constexpr const char* kHead = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
-
-hls::Playlist good(std::string_view text) {
-  auto playlist = hls::parse(text);
-  if (!playlist) FAIL(playlist.error().text);
-  return std::move(*playlist);
-}
 
 std::chrono::nanoseconds time_of_this_thread() {  // CPU time: the load of the machine does not count
   timespec time{};
@@ -27,7 +22,7 @@ std::chrono::nanoseconds time_of_this_thread() {  // CPU time: the load of the m
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TRIBUNE_SANITIZED
 constexpr int kSlowness = 10;  // of a build with checked memory accesses
 #else
 constexpr int kSlowness = 1;
@@ -57,7 +52,7 @@ base::Result<hls::Playlist> joined(const std::string& text, const hls::Limits& l
 }  // namespace
 
 TEST_CASE("a long variable in unknown tags is not expanded beyond the bound") {
-  std::string text = std::string(kHead) + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"" + std::string(16'000, 'x') + "\"\n";
+  std::string text = kHead + "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"" + std::string(16'000, 'x') + "\"\n";
   for (int i = 0; i < 2'000; ++i)
     text +=
         "#EXT-X-UNKNOWN:{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$v}{$"
@@ -72,8 +67,7 @@ TEST_CASE("a long variable in unknown tags is not expanded beyond the bound") {
 }
 
 TEST_CASE("a long key is not restated for every segment beyond the bound") {
-  const auto text =
-      std::string(kHead) + "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(40'000, 'k') + "\"\n" + segments(20'000);
+  const auto text = kHead + "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(40'000, 'k') + "\"\n" + segments(20'000);
   const auto took = timed([&] {
     const auto result = joined(text);
     REQUIRE_FALSE(result);
@@ -83,8 +77,7 @@ TEST_CASE("a long key is not restated for every segment beyond the bound") {
 }
 
 TEST_CASE("the bound on the written size is a setting, independent of the source's own bounds") {
-  const auto text =
-      std::string(kHead) + "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(500, 'k') + "\"\n" + segments(200);
+  const auto text = kHead + "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(500, 'k') + "\"\n" + segments(200);
   hls::Limits limits;
   limits.max_bytes = text.size();
   limits.max_lines = 500;
@@ -99,7 +92,7 @@ TEST_CASE("many keys of many formats are restated in one pass") {
     text += "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k\",KEYFORMAT=\"" + std::to_string(i) + "\"\n";
   text += segments(2);
   const auto playlist = good(text);
-  const auto took = timed([&] { CHECK(hls::join(playlist, 1, good(std::string(kHead) + segments(1)), {2, 1, 1})); });
+  const auto took = timed([&] { CHECK(hls::join(playlist, 1, good(kHead + segments(1)), {2, 1, 1})); });
   CHECK(took < 500ms);
 }
 

@@ -9,13 +9,15 @@
 
 #include "hls/attributes.h"
 #include "hls/playlist.h"
+#include "hls/playlist_text.h"
 
 using namespace tribune;
 using hls::Flaw;
+using hls::testing::kHead;
+using hls::testing::strict;
 
 namespace {
 
-const std::string kHead = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
 const std::string kSegment = "#EXTINF:2,\na.ts\n";
 const std::string kVariant = "#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n";
 
@@ -109,12 +111,6 @@ const std::vector<Row>& rows() {
        kHead + "\n" + kSegment},
   };
   return table;
-}
-
-hls::Context strict() {
-  hls::Context context;
-  context.strict = true;
-  return context;
 }
 
 }  // namespace

@@ -9,14 +9,11 @@
 using namespace tribune;
 using namespace std::chrono_literals;
 using hls::UriKind;
+using hls::testing::good;
+using hls::testing::kHead;
+using hls::testing::strict;
 
 namespace {
-
-hls::Playlist good(std::string_view text, const hls::Context& context = {}) {
-  auto playlist = hls::parse(text, context);
-  if (!playlist) FAIL(playlist.error().text);
-  return std::move(*playlist);
-}
 
 std::string refused(std::string_view text, const hls::Context& context = {}) {
   const auto playlist = hls::parse(text, context);
@@ -25,19 +22,11 @@ std::string refused(std::string_view text, const hls::Context& context = {}) {
   return playlist.error().text;
 }
 
-hls::Context strict() {
-  hls::Context context;
-  context.strict = true;
-  return context;
-}
-
 std::vector<std::pair<UriKind, std::string>> uris(const hls::Playlist& playlist) {
   std::vector<std::pair<UriKind, std::string>> found;
   for (const auto& use : playlist.uris) found.emplace_back(use.kind, use.uri);
   return found;
 }
-
-const std::string kHead = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
 
 }  // namespace
 

@@ -1,18 +1,40 @@
 #pragma once
-// The committed corpus, for tests that read every playlist in it.
+// Playlists for tests: valid texts parsed, and the committed corpus.
+
+#include <doctest/doctest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
+
+#include "hls/playlist.h"
 
 namespace tribune::hls::testing {
 
-/// File name → bytes of tests/fuzz/corpus/playlist.
+inline const std::string kHead = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
+
+/// The playlist of a valid text; any other text fails the test.
+inline Playlist good(std::string_view text, const Context& context = {}) {
+  auto playlist = parse(text, context);
+  if (!playlist) FAIL(playlist.error().text);
+  return std::move(*playlist);
+}
+
+/// Rejects what the lenient parser drops or repairs.
+inline Context strict() {
+  Context context;
+  context.strict = true;
+  return context;
+}
+
+/// File name → bytes of tests/fuzz/corpus/playlist. Tests run in the source folder.
 inline std::map<std::string, std::string> corpus() {
   std::map<std::string, std::string> texts;
-  const auto folder = std::filesystem::path(__FILE__).parent_path().parent_path() / "fuzz" / "corpus" / "playlist";
+  const auto folder = std::filesystem::path("tests/fuzz/corpus/playlist");
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     std::ostringstream text;
     text << std::ifstream(entry.path(), std::ios::binary).rdbuf();

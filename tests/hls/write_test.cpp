@@ -5,16 +5,10 @@
 
 using namespace tribune;
 using hls::UriKind;
+using hls::testing::good;
+using hls::testing::kHead;
 
 namespace {
-
-hls::Playlist good(std::string_view text, const hls::Context& context = {}) {
-  auto playlist = hls::parse(text, context);
-  if (!playlist) FAIL(playlist.error().text);
-  return std::move(*playlist);
-}
-
-const std::string kHead = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
 
 std::optional<std::string> marked(const hls::UriUse& use) { return "<" + use.uri + ">"; }
 
@@ -22,8 +16,9 @@ std::optional<std::string> marked(const hls::UriUse& use) { return "<" + use.uri
 
 TEST_CASE("an unchanged playlist keeps every byte") {
   int looked_at = 0;
-  for (const auto& [name, text] : hls::testing::corpus()) {
-    CAPTURE(name);
+  for (const auto& file : hls::testing::corpus()) {
+    CAPTURE(file.first);
+    const auto& text = file.second;
     const auto playlist = hls::parse(text);
     if (!playlist || !playlist->implied.empty()) continue;
     if (!playlist->flaws.empty()) {  // a repaired playlist stays the same when it is read again

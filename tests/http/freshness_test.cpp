@@ -11,23 +11,23 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr base::WallTime kNow{std::chrono::seconds{1'700'000'000}};
+constexpr base::WallTime kFreshnessTime{std::chrono::seconds{1'700'000'000}};
 const FreshnessRules kRules;
 
-/// A response that was requested, received and dated at kNow.
+/// A response that was requested, received and dated at kFreshnessTime.
 StoredHead stored(Headers headers, int status = 200) {
-  headers.add("Date", format_date(kNow));
-  return {status, std::move(headers), kNow, kNow};
+  headers.add("Date", format_date(kFreshnessTime));
+  return {status, std::move(headers), kFreshnessTime, kFreshnessTime};
 }
 
 Reuse reuse(const Headers& response, std::chrono::seconds later, const Headers& request = {}) {
-  return decide_reuse(stored(response), request, kRules, kNow + later);
+  return decide_reuse(stored(response), request, kRules, kFreshnessTime + later);
 }
 
 }  // namespace
 
 TEST_CASE("s-maxage takes precedence over max-age, and max-age over Expires") {
-  const auto expires = format_date(kNow + 300s);
+  const auto expires = format_date(kFreshnessTime + 300s);
   CHECK(explicit_lifetime(stored({{"Cache-Control", "max-age=10, s-maxage=20"}, {"Expires", expires}})) == 20s);
   CHECK(explicit_lifetime(stored({{"Cache-Control", "max-age=10"}, {"Expires", expires}})) == 10s);
   CHECK(explicit_lifetime(stored({{"Expires", expires}})) == 300s);
@@ -36,7 +36,7 @@ TEST_CASE("s-maxage takes precedence over max-age, and max-age over Expires") {
 }
 
 TEST_CASE("a valid CDN-Cache-Control applies alone") {
-  const auto expires = format_date(kNow + 300s);
+  const auto expires = format_date(kFreshnessTime + 300s);
   CHECK(explicit_lifetime(
             stored({{"CDN-Cache-Control", "max-age=7"}, {"Cache-Control", "max-age=10"}, {"Expires", expires}})) == 7s);
   CHECK_FALSE(explicit_lifetime(stored({{"CDN-Cache-Control", "must-revalidate"}, {"Expires", expires}})));
@@ -69,14 +69,14 @@ TEST_CASE("Age is read from its first member if that is a number") {
 
 TEST_CASE("the current age includes transit, earlier caches and the time in this cache") {
   StoredHead head = stored({{"Age", "10"}});
-  head.requested = kNow - 3s;
-  CHECK(current_age(head, kNow + 5s) == 18s);
-  StoredHead dated{200, {{"Date", format_date(kNow - 60s)}}, kNow, kNow};
-  CHECK(current_age(dated, kNow + 5s) == 65s);
+  head.requested = kFreshnessTime - 3s;
+  CHECK(current_age(head, kFreshnessTime + 5s) == 18s);
+  StoredHead dated{200, {{"Date", format_date(kFreshnessTime - 60s)}}, kFreshnessTime, kFreshnessTime};
+  CHECK(current_age(dated, kFreshnessTime + 5s) == 65s);
 }
 
 TEST_CASE("a clock that steps back makes no response younger") {
-  CHECK(current_age(stored({{"Age", "10"}}), kNow - 3600s) == 10s);
+  CHECK(current_age(stored({{"Age", "10"}}), kFreshnessTime - 3600s) == 10s);
 }
 
 TEST_CASE("a response is fresh until its age reaches its lifetime") {
@@ -86,7 +86,7 @@ TEST_CASE("a response is fresh until its age reaches its lifetime") {
 
 TEST_CASE("no-cache and Pragma require validation") {
   CHECK(reuse({{"Cache-Control", "max-age=10, no-cache"}}, 0s) == Reuse::validate);
-  CHECK(reuse({{"Pragma", "no-cache"}, {"Expires", format_date(kNow + 60s)}}, 0s) == Reuse::validate);
+  CHECK(reuse({{"Pragma", "no-cache"}, {"Expires", format_date(kFreshnessTime + 60s)}}, 0s) == Reuse::validate);
   CHECK(reuse({{"Cache-Control", "max-age=10"}}, 0s, {{"Cache-Control", "no-cache"}}) == Reuse::validate);
   CHECK(reuse({{"Cache-Control", "max-age=10"}}, 0s, {{"Pragma", "no-cache"}}) == Reuse::validate);
   CHECK(reuse({{"Cache-Control", "max-age=10"}, {"Pragma", "no-cache"}}, 0s) == Reuse::fresh);
@@ -113,7 +113,7 @@ TEST_CASE("stale-while-revalidate applies within its window only") {
 
 TEST_CASE("a stale response is used for a failing origin as long as the response allows") {
   const auto covered = [](const char* control, std::chrono::seconds later, const FreshnessRules& rules = {}) {
-    return may_serve_for_error(stored({{"Cache-Control", control}}), rules, kNow + later);
+    return may_serve_for_error(stored({{"Cache-Control", control}}), rules, kFreshnessTime + later);
   };
   CHECK(covered("max-age=2, stale-if-error=60", 30s));
   CHECK_FALSE(covered("max-age=2, stale-if-error=60", 62s));
@@ -125,7 +125,7 @@ TEST_CASE("a stale response is used for a failing origin as long as the response
 }
 
 TEST_CASE("heuristic freshness is a tenth of the time since the last change, where the status allows it") {
-  const Headers day_old{{"Last-Modified", format_date(kNow - 1000s)}};
+  const Headers day_old{{"Last-Modified", format_date(kFreshnessTime - 1000s)}};
   CHECK(freshness_lifetime(stored(day_old), kRules) == 100s);
   CHECK(freshness_lifetime(stored(day_old, 201), kRules) == 0s);
   CHECK(freshness_lifetime(stored(day_old), {.heuristic_ceiling = 0s}) == 0s);

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -16,8 +15,7 @@ using namespace tribune;
 namespace {
 
 std::string read(std::string_view name) {
-  const auto root = std::filesystem::path(__FILE__).parent_path() / ".." / "..";
-  std::ifstream in(root / name);
+  std::ifstream in{std::string(name)};  // tests run in the source folder
   REQUIRE(in.good());
   std::ostringstream text;
   text << in.rdbuf();

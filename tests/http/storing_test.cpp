@@ -10,10 +10,10 @@ using namespace tribune::http;
 
 namespace {
 
-constexpr base::WallTime kNow{std::chrono::seconds{1'700'000'000}};
+constexpr base::WallTime kStoringTime{std::chrono::seconds{1'700'000'000}};
 
 Storing storing(const Headers& response, const Headers& request = {}, int status = 200, Method method = Method::get) {
-  return decide_storing(method, request, {status, response, kNow, kNow}, {});
+  return decide_storing(method, request, {status, response, kStoringTime, kStoringTime}, {});
 }
 
 }  // namespace
@@ -72,13 +72,13 @@ TEST_CASE("a 304 replaces fields except those that describe the stored body") {
   const StoredHead old{
       200,
       {{"A", "1"}, {"A", "2"}, {"B", "1"}, {"Content-Length", "36"}, {"ETag", "\"one\""}, {"Age", "5"}},
-      kNow,
-      kNow};
+      kStoringTime,
+      kStoringTime};
   const StoredHead update{
       304,
       {{"A", "3"}, {"Content-Length", "10"}, {"ETag", "\"two\""}, {"Content-MD5", "x"}, {"Connection", "x"}},
-      kNow,
-      kNow + std::chrono::seconds{9}};
+      kStoringTime,
+      kStoringTime + std::chrono::seconds{9}};
   const auto fresh = freshened(old, update);
   CHECK(fresh.status == 200);
   CHECK(fresh.headers.joined("A") == "3");

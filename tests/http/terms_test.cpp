@@ -8,9 +8,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const base::WallTime kNow{std::chrono::seconds(1'700'000'000)};  // Tue, 14 Nov 2023 22:13:20 GMT
+const base::WallTime kTermsTime{std::chrono::seconds(1'700'000'000)};  // Tue, 14 Nov 2023 22:13:20 GMT
 
-StoredHead said(Headers headers) { return {200, std::move(headers), kNow, kNow}; }
+StoredHead said(Headers headers) { return {200, std::move(headers), kTermsTime, kTermsTime}; }
 
 }  // namespace
 
@@ -31,25 +31,25 @@ TEST_CASE("Cache-Control is kept as sent, Expires becomes max-age, Pragma no-cac
 TEST_CASE("a valid targeted field is kept with Cache-Control and takes precedence; a damaged one is dropped") {
   const auto terms = terms_of(said({{"Cache-Control", "no-cache"}, {"CDN-Cache-Control", "max-age=600"}}));
   CHECK(terms == Terms{"no-cache", "max-age=600", 0s});
-  CHECK(freshness_lifetime(head_of(terms, kNow), {}) == 600s);
+  CHECK(freshness_lifetime(head_of(terms, kTermsTime), {}) == 600s);
   CHECK(terms_of(said({{"CDN-Cache-Control", "max-age=\"x"}})).empty());
 }
 
 TEST_CASE("a head that is made from terms leads to the same decisions as the response") {
-  const auto head =
-      head_of(terms_of(said({{"Cache-Control", "max-age=10, stale-while-revalidate=5, stale-if-error=20"}})), kNow);
-  CHECK(decide_reuse(head, {}, {}, kNow + 9s) == Reuse::fresh);
-  CHECK(decide_reuse(head, {}, {}, kNow + 14s) == Reuse::stale_while_revalidate);
-  CHECK(decide_reuse(head, {}, {}, kNow + 15s) == Reuse::validate);
-  CHECK(may_serve_for_error(head, {}, kNow + 29s));
-  CHECK_FALSE(may_serve_for_error(head, {}, kNow + 30s));
+  const auto head = head_of(
+      terms_of(said({{"Cache-Control", "max-age=10, stale-while-revalidate=5, stale-if-error=20"}})), kTermsTime);
+  CHECK(decide_reuse(head, {}, {}, kTermsTime + 9s) == Reuse::fresh);
+  CHECK(decide_reuse(head, {}, {}, kTermsTime + 14s) == Reuse::stale_while_revalidate);
+  CHECK(decide_reuse(head, {}, {}, kTermsTime + 15s) == Reuse::validate);
+  CHECK(may_serve_for_error(head, {}, kTermsTime + 29s));
+  CHECK_FALSE(may_serve_for_error(head, {}, kTermsTime + 30s));
 }
 
 TEST_CASE("the age of a response on arrival is included") {
   const auto terms = terms_of(said({{"Cache-Control", "max-age=10"}, {"Age", "4"}}));
   CHECK(terms.age == 4s);
-  CHECK(decide_reuse(head_of(terms, kNow), {}, {}, kNow + 5s) == Reuse::fresh);
-  CHECK(decide_reuse(head_of(terms, kNow), {}, {}, kNow + 6s) == Reuse::validate);
+  CHECK(decide_reuse(head_of(terms, kTermsTime), {}, {}, kTermsTime + 5s) == Reuse::fresh);
+  CHECK(decide_reuse(head_of(terms, kTermsTime), {}, {}, kTermsTime + 6s) == Reuse::validate);
 }
 
 TEST_CASE("a 304 changes only the terms that it contains") {

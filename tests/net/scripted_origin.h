@@ -25,6 +25,8 @@
 
 namespace tribune::net::test {
 
+inline bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
 /// One accepted connection, for the script. Every wait ends when the origin is destroyed.
 class OriginConnection {
  public:

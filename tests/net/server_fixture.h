@@ -24,6 +24,9 @@ namespace tribune::net::testing {
 
 using namespace std::chrono_literals;
 
+/// What follows the head of a response.
+inline std::string body_of(const std::string& response) { return response.substr(response.find("\r\n\r\n") + 4); }
+
 /// A blocking client; every read has a deadline of five seconds.
 class RawClient {
  public:

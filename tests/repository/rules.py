@@ -169,6 +169,32 @@ def repeated_types(root):
     return [f"{name} is the name of {len(files)} types: {', '.join(files)}" for name, files in sorted(found.items()) if len(files) > 1]
 
 
+LOCAL_NAME = re.compile(r"(?:struct|class|enum class|enum|union)\s+(\w+)|using (\w+) =|(?!template|namespace|using|TEST_CASE|static_assert)\w.*?\b(\w+)\s*[({=;\[]")
+
+
+def local_names(path):
+    """The names that a source file declares in its anonymous namespaces; clang-format starts each declaration at the first column."""
+    text = path.read_text(errors="replace")
+    for body in re.findall(r"^namespace \{\n(.*?)^\}  // namespace\n", text, re.MULTILINE | re.DOTALL):
+        for line in body.splitlines():
+            if found := LOCAL_NAME.match(line):
+                yield next(name for name in found.groups() if name)
+
+
+def repeated_local_names(root):
+    """Files of one library are compiled together: a name in an anonymous namespace stands in one file of its library, or of its tests."""
+    wrong = []
+    for top in ("src", "tests"):
+        for library in libraries_in(root):
+            found = {}
+            for path in sources(root / top, library):
+                if path.suffix == ".cpp":
+                    for name in set(local_names(path)):
+                        found.setdefault(name, []).append(str(path.relative_to(root)))
+            wrong += [f"{name} is in the anonymous namespaces of {', '.join(files)}" for name, files in sorted(found.items()) if len(files) > 1]
+    return wrong
+
+
 def wrong_owners(root):
     """A third-party library has one owner; nobody else includes or links it."""
     wrong = []
@@ -365,7 +391,7 @@ def dead_names(root):
     return wrong
 
 
-RULES = [wrong_layers, wrong_folders, repeated_types, wrong_owners, leaking_headers, long_files, long_functions, forbidden_names, odd_headers, forbidden_words,
+RULES = [wrong_layers, wrong_folders, repeated_types, repeated_local_names, wrong_owners, leaking_headers, long_files, long_functions, forbidden_names, odd_headers, forbidden_words,
          sleeping_tests, throwing_code, dead_links, dead_names]
 RULES += [imported_tests, numbered_scenarios, scenarios_without_area]
 ROOT = Path(__file__).parents[2]

@@ -48,6 +48,10 @@ BROKEN = {
     "a folder that includes what wires it": ("wrong_folders", {**FOLDERS, "src/net/role.h": '#pragma once\n// x\n#include "net/server/x.h"\n',
                                                              "src/net/client/x.cpp": '#include "net/role.h"\n'}),
     "a type's name that stands twice": ("repeated_types", {"src/base/x.h": "#pragma once\n// x\nstruct Line {\n};\n", "src/http/x.cpp": "class Line final : public X {\n};\n"}),
+    "a local name that stands twice": ("repeated_local_names", {name: "namespace {\n\nint twice(int x) { return 2 * x; }\n\n}  // namespace\n"
+                                                                for name in ("src/net/a.cpp", "src/net/b.cpp")}),
+    "a fixture that stands twice": ("repeated_local_names", {name: "namespace {\nstruct Fixture {\n};\n}  // namespace\n"
+                                                             for name in ("tests/net/a_test.cpp", "tests/net/b_test.cpp")}),
     "a library outside its owner": ("wrong_owners", {"src/http/x.cpp": "#include <curl/curl.h>\n"}),
     "an unknown library": ("wrong_owners", {"src/http/x.cpp": "#include <boost/any.hpp>\n"}),
     "a library linked outside its owner": ("wrong_owners", {"CMakeLists.txt": CMAKE.replace("http LIBRARIES base", "http LIBRARIES base USES PkgConfig::CURL")}),

@@ -23,7 +23,7 @@ namespace {
 
 using contracts::AccessRequest;
 
-base::Counter counter(base::Metrics& metrics, std::string_view result) {
+base::Counter access_requests_counter(base::Metrics& metrics, std::string_view result) {
   return metrics.counter("tribune_balancer_access_requests_total", "Requests to /api/v1/access, by result.",
                          {{"result", result}});
 }
@@ -36,7 +36,7 @@ http::Response json_reply(std::string body, std::optional<std::int64_t> retry_af
   return response;
 }
 
-std::int64_t seconds_up(std::chrono::milliseconds time) {
+std::int64_t whole_seconds(std::chrono::milliseconds time) {
   return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count());
 }
 
@@ -60,12 +60,12 @@ AccessHandler::AccessHandler(const base::Clock& clock, base::Log& log, base::Met
       router_(router),
       view_(view),
       reports_(clock, admission, pins, router),
-      granted_(counter(metrics, "granted")),
-      queued_(counter(metrics, "queued")),
-      full_(counter(metrics, "full")),
-      refused_(counter(metrics, "refused")),
-      stopped_(counter(metrics, "stopped")),
-      forged_(counter(metrics, "forged")) {}
+      granted_(access_requests_counter(metrics, "granted")),
+      queued_(access_requests_counter(metrics, "queued")),
+      full_(access_requests_counter(metrics, "full")),
+      refused_(access_requests_counter(metrics, "refused")),
+      stopped_(access_requests_counter(metrics, "stopped")),
+      forged_(access_requests_counter(metrics, "forged")) {}
 
 http::Response AccessHandler::answer(const http::Request& http_request) {
   const auto view = view_.get();
@@ -176,7 +176,7 @@ http::Response AccessHandler::queued(const AccessRequest& request, const EventVi
     return http::problem(http::problems::internal, "every signing key has expired");
   }
   queued_.add();
-  const auto retry_after = seconds_up(queued.retry_after);
+  const auto retry_after = whole_seconds(queued.retry_after);
   base::json::Writer w;
   w.begin_object()
       .member("status", "queued")

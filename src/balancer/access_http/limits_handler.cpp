@@ -14,7 +14,7 @@
 namespace tribune::balancer {
 namespace {
 
-http::Response json_reply(std::string body) {
+http::Response limits_reply(std::string body) {
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
   response.body = std::move(body);
@@ -79,7 +79,7 @@ http::Response LimitsHandler::limits() const {
   base::json::Writer w;
   w.begin_object();
   write_members(w, admission_.limits());
-  return json_reply(w.end_object().take());
+  return limits_reply(w.end_object().take());
 }
 
 http::Response LimitsHandler::change(const http::Request& request, const runtime::OnDurable& on_durable) {
@@ -99,7 +99,7 @@ http::Response LimitsHandler::change(const http::Request& request, const runtime
   for (const auto& name : unknown_scopes(now, *nodes_.table())) w.value(name);
   auto text = w.end_array().end_object().take();
   log_.warning("balancer", "limits_changed", {{"limits", text}, {"client", request.client}});
-  return json_reply(std::move(text));
+  return limits_reply(std::move(text));
 }
 
 http::Response LimitsHandler::reset(const http::Request& request, const runtime::OnDurable& on_durable) {
@@ -112,7 +112,7 @@ http::Response LimitsHandler::queues() const {
   base::json::Writer w;
   w.begin_object();
   admission_.describe(w);
-  return json_reply(w.end_object().take());
+  return limits_reply(w.end_object().take());
 }
 
 http::Response LimitsHandler::open(std::string_view channel, const http::Request& request) {
@@ -120,7 +120,7 @@ http::Response LimitsHandler::open(std::string_view channel, const http::Request
     return http::problem(http::problems::channel_unknown, "no channel has this id");
   admission_.open_now(channel);
   log_.warning("balancer", "opened_by_hand", {{"channel", channel}, {"client", request.client}});
-  return json_reply(to_json(*admission_.queue_status(channel)));
+  return limits_reply(to_json(*admission_.queue_status(channel)));
 }
 
 http::Response LimitsHandler::drill(const http::Request& request) {

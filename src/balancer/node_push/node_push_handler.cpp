@@ -17,7 +17,7 @@ constexpr std::size_t kMaxPendingSegments = 1'024;  // of one node
 constexpr auto kSegmentLifetime = 10s;              // older segments are not at the live edge
 constexpr auto kPollGap = 500ms;                    // a node that listens polls again within this time
 
-base::Counter counter(base::Metrics& metrics, std::string_view result) {
+base::Counter node_push_polls_counter(base::Metrics& metrics, std::string_view result) {
   return metrics.counter("tribune_balancer_news_questions_total",
                          "Polls of cache nodes for pushed messages, by result.", {{"result", result}});
 }
@@ -31,8 +31,8 @@ NodePushHandler::NodePushHandler(const base::Clock& clock, base::Log& log, base:
       nodes_(nodes),
       view_(view),
       workers_(workers),
-      accepted_(counter(metrics, "accepted")),
-      refused_(counter(metrics, "refused")),
+      accepted_(node_push_polls_counter(metrics, "accepted")),
+      refused_(node_push_polls_counter(metrics, "refused")),
       pushed_(metrics.counter("tribune_balancer_news_total",
                               "Announcements of new segments to cache nodes, counted once per node.")),
       covered_(

@@ -5,7 +5,7 @@
 namespace tribune::balancer {
 namespace {
 
-base::Counter counter(base::Metrics& metrics, std::string_view result) {
+base::Counter announcements_counter(base::Metrics& metrics, std::string_view result) {
   return metrics.counter("tribune_balancer_announcements_total",
                          "Refreshes of media playlists with new segments, by whether all nodes of their viewers filled "
                          "the segments before the end of the publish delay.",
@@ -19,9 +19,9 @@ SegmentAnnouncer::SegmentAnnouncer(NodePushHandler* push_handler, net::EventLoop
     : push_handler_(push_handler),
       loop_(loop),
       clock_(clock),
-      filled_(counter(metrics, "taken")),
-      late_(counter(metrics, "late")),
-      not_listening_(counter(metrics, "unheard")) {}
+      filled_(announcements_counter(metrics, "taken")),
+      late_(announcements_counter(metrics, "late")),
+      not_listening_(announcements_counter(metrics, "unheard")) {}
 
 // A waiting callback owns an answer, which owns the publication: forget() ends that cycle.
 SegmentAnnouncer::~SegmentAnnouncer() { publication_->hold.forget(); }

@@ -8,7 +8,7 @@
 namespace tribune::balancer {
 namespace {
 
-base::Counter counter(base::Metrics& metrics, std::string_view result) {
+base::Counter heartbeats_counter(base::Metrics& metrics, std::string_view result) {
   return metrics.counter("tribune_balancer_heartbeats_total", "Heartbeats of cache nodes, by result.",
                          {{"result", result}});
 }
@@ -23,11 +23,11 @@ HeartbeatHandler::HeartbeatHandler(const base::Clock& clock, base::Log& log, bas
       nodes_(nodes),
       view_(view),
       listed_(std::move(listed)),
-      accepted_(counter(metrics, "accepted")),
-      malformed_(counter(metrics, "malformed")),
-      forged_(counter(metrics, "forged")),
-      unknown_(counter(metrics, "unknown_node")),
-      replayed_(counter(metrics, "replayed")) {}
+      accepted_(heartbeats_counter(metrics, "accepted")),
+      malformed_(heartbeats_counter(metrics, "malformed")),
+      forged_(heartbeats_counter(metrics, "forged")),
+      unknown_(heartbeats_counter(metrics, "unknown_node")),
+      replayed_(heartbeats_counter(metrics, "replayed")) {}
 
 http::Response HeartbeatHandler::answer(std::string_view node, const http::Request& request) {
   const auto view = view_.get();

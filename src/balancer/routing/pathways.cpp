@@ -8,19 +8,19 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::string_view kMark = "~via/";
+constexpr std::string_view kPathwayMark = "~via/";
 
 }  // namespace
 
 bool is_pathway(std::string_view text) { return text == kOriginPathway || contracts::is_id(text); }
 
-std::string pathway_element(std::string_view pathway) { return std::string(kMark).append(pathway) + "/"; }
+std::string pathway_element(std::string_view pathway) { return std::string(kPathwayMark).append(pathway) + "/"; }
 
 std::string take_pathway(std::string& path) {
-  if (!path.starts_with(kMark)) return "";
-  const auto end = path.find('/', kMark.size());
+  if (!path.starts_with(kPathwayMark)) return "";
+  const auto end = path.find('/', kPathwayMark.size());
   if (end == std::string::npos) return "";
-  auto pathway = path.substr(kMark.size(), end - kMark.size());
+  auto pathway = path.substr(kPathwayMark.size(), end - kPathwayMark.size());
   if (!is_pathway(pathway)) return "";
   path.erase(0, end + 1);
   return pathway;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kLongestZones = 64u << 20;
 
-base::Counter counter(base::Metrics& metrics, std::string_view result) {
+base::Counter file_reloads_counter(base::Metrics& metrics, std::string_view result) {
   return metrics.counter("tribune_balancer_routing_files_total",
                          "Reads of changed zone and geography files, by result.", {{"result", result}});
 }
@@ -32,7 +32,7 @@ base::Result<std::string> text_of(const std::string& path) {
   return text;
 }
 
-bool is_same(const struct stat& a, const struct stat& b) {
+bool is_same_file(const struct stat& a, const struct stat& b) {
   return a.st_ino == b.st_ino && a.st_dev == b.st_dev && a.st_size == b.st_size &&
          a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
 }
@@ -42,8 +42,8 @@ bool is_same(const struct stat& a, const struct stat& b) {
 RoutingFiles::RoutingFiles(const base::Clock& clock, base::Log& log, base::Metrics& metrics)
     : clock_(clock),
       log_(log),
-      taken_(counter(metrics, "ok")),
-      refused_(counter(metrics, "refused")),
+      taken_(file_reloads_counter(metrics, "ok")),
+      refused_(file_reloads_counter(metrics, "refused")),
       view_(std::make_shared<RoutingView>()) {}
 
 RoutingFiles::~RoutingFiles() {
@@ -101,7 +101,7 @@ bool RoutingFiles::changed(Watched& file) {
   if (file.path.empty()) return false;
   struct stat now {};
   if (::stat(file.path.c_str(), &now) != 0) now = {};
-  if (file.was_read && is_same(now, file.seen)) return false;
+  if (file.was_read && is_same_file(now, file.seen)) return false;
   file.seen = now;
   file.was_read = true;
   return true;

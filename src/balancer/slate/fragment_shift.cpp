@@ -16,7 +16,7 @@ tl::unexpected<base::Error> damaged(std::string_view what) {
 }
 
 // Big-endian numbers; the caller has checked that the bytes exist.
-std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t width) {
+std::uint64_t integer_at(std::string_view bytes, std::size_t at, std::size_t width) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < width; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
   return value;
@@ -32,17 +32,17 @@ struct FragmentBox {
   std::string_view whole;
   std::string_view body;  // after size and type
 
-  std::uint32_t version() const { return static_cast<std::uint32_t>(number(body, 0, 1)); }
-  std::uint32_t flags() const { return static_cast<std::uint32_t>(number(body, 1, 3)); }
+  std::uint32_t version() const { return static_cast<std::uint32_t>(integer_at(body, 0, 1)); }
+  std::uint32_t flags() const { return static_cast<std::uint32_t>(integer_at(body, 1, 3)); }
   std::size_t head() const { return whole.size() - body.size(); }
 };
 
 std::optional<FragmentBox> first_box(std::string_view bytes) {
   if (bytes.size() < 8) return std::nullopt;
-  auto size = number(bytes, 0, 4);
+  auto size = integer_at(bytes, 0, 4);
   std::size_t head = 8;
   if (size == 1 && bytes.size() >= 16) {
-    size = number(bytes, 8, 8);
+    size = integer_at(bytes, 8, 8);
     head = 16;
   }
   if (size == 0) size = bytes.size();
@@ -74,14 +74,14 @@ base::Status read_track(std::string_view body, Timescales& into) {
     if (box.type == "tkhd") {
       if (!is_at_least(box, 4) || !is_at_least(box, after_two_times(box) + 4))
         return damaged("the box tkhd is too short");
-      id = static_cast<std::uint32_t>(number(box.body, after_two_times(box), 4));
+      id = static_cast<std::uint32_t>(integer_at(box.body, after_two_times(box), 4));
     }
     if (box.type != "mdia") return {};
     return each_box(box.body, [&](const FragmentBox& inner) -> base::Status {
       if (inner.type != "mdhd") return {};
       if (!is_at_least(inner, 4) || !is_at_least(inner, after_two_times(inner) + 4))
         return damaged("the box mdhd is too short");
-      timescale = static_cast<std::uint32_t>(number(inner.body, after_two_times(inner), 4));
+      timescale = static_cast<std::uint32_t>(integer_at(inner.body, after_two_times(inner), 4));
       return {};
     });
   });
@@ -180,7 +180,7 @@ class Shifting {
           return damaged(
               "sample offsets are relative to the start of the file (base-data-offset), which is not supported with "
               "32-bit decode times");
-        const auto known = timescales_.find(static_cast<std::uint32_t>(number(box.body, 4, 4)));
+        const auto known = timescales_.find(static_cast<std::uint32_t>(integer_at(box.body, 4, 4)));
         if (known == timescales_.end()) return damaged("a fragment refers to an unknown track");
         timescale = known->second;
       } else if (box.type == "tfdt") {
@@ -211,7 +211,7 @@ class Shifting {
     put(out_, begin, 4, 20);
     out_.replace(begin + 4, 4, "tfdt");
     put(out_, begin + 8, 4, 1ull << 24 | box.flags());
-    put(out_, begin + 12, 8, number(box.body, 4, 4) + units);
+    put(out_, begin + 12, 8, integer_at(box.body, 4, 4) + units);
     // A box that is larger than necessary would change the growth.
     return box.whole.size() == 16 ? base::Status{} : damaged("the box tfdt is too long");
   }
@@ -229,7 +229,7 @@ class Shifting {
 
   base::Status write_sidx(const FragmentBox& box) {
     if (!is_at_least(box, 20)) return damaged("the box sidx is too short");
-    const auto units = in_units(shift_.time, number(box.body, 8, 4));
+    const auto units = in_units(shift_.time, integer_at(box.body, 8, 4));
     if (box.version() == 0) return {};  // the number does not fit into 32 bits
     write_moved(box, 12, 8, units);
     return {};
@@ -239,7 +239,7 @@ class Shifting {
   void write_moved(const FragmentBox& box, std::size_t at, std::size_t width, std::uint64_t by) {
     const auto begin = out_.size() + box.head();
     out_.append(box.whole);
-    put(out_, begin + at, width, number(box.body, at, width) + by);
+    put(out_, begin + at, width, integer_at(box.body, at, width) + by);
   }
 
   const Timescales& timescales_;

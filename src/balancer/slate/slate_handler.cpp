@@ -11,7 +11,7 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::string_view kEpoch = "slate";
+constexpr std::string_view kSlateEpoch = "slate";
 
 }  // namespace
 
@@ -58,7 +58,7 @@ std::string SlateHandler::url_at_node(std::string_view channel, const http::Requ
   const auto path = uri ? contracts::to_origin_path(contracts::origin_set(known->source, origins), *uri) : std::nullopt;
   if (!path) return "";
   const auto now = clock_.wall_now();
-  const contracts::Link link{known->id, std::string(kEpoch), path->path, path->query,
+  const contracts::Link link{known->id, std::string(kSlateEpoch), path->path, path->query,
                              contracts::link_expiry(now, known->link_lifetime)};
   const auto query = contracts::signed_query(*view->keys, link, now);
   return query.empty() ? "" : choice.node->address->url + contracts::media_target(link, query);

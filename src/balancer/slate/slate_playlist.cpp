@@ -14,13 +14,15 @@ using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kFirstSlot{1'704'067'200};  // 2024-01-01T00:00:00Z
 
-std::int64_t seconds_up(milliseconds duration) { return std::chrono::ceil<std::chrono::seconds>(duration).count(); }
+std::int64_t target_duration_of(milliseconds duration) {
+  return std::chrono::ceil<std::chrono::seconds>(duration).count();
+}
 
 std::int64_t target_of(const Slate& slate) {
   auto longest = slate.slot();
   for (const auto& rendition : slate.renditions())
     for (const auto& segment : rendition.segments) longest = std::max(longest, segment.duration - milliseconds{500});
-  return seconds_up(longest);
+  return target_duration_of(longest);
 }
 
 /// The discontinuity sequence of a slot: the number of the round for a repeating loop, `alone` for a continuous one.

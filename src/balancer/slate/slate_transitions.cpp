@@ -14,17 +14,17 @@ namespace {
 
 constexpr std::string_view kTimeKey = "time";
 
-std::optional<std::int64_t> number(std::string_view text) { return contracts::read_decimal(text); }
+std::optional<std::int64_t> decimal(std::string_view text) { return contracts::read_decimal(text); }
 
 std::optional<SlateTime> time_from_text(std::string_view text) {
   const auto parts = contracts::split_exactly<2>(text, ' ');
-  const auto time = parts ? number((*parts)[0]) : std::nullopt;
-  const auto ahead = parts ? number((*parts)[1]) : std::nullopt;
+  const auto time = parts ? decimal((*parts)[0]) : std::nullopt;
+  const auto ahead = parts ? decimal((*parts)[1]) : std::nullopt;
   if (!time || !ahead) return std::nullopt;
   return SlateTime{base::WallTime{std::chrono::milliseconds{*time}}, std::chrono::milliseconds{*ahead}};
 }
 
-std::optional<contracts::SessionId> session_of(std::string_view name) {
+std::optional<contracts::SessionId> session_of_key(std::string_view name) {
   if (name.size() != 16) return std::nullopt;
   contracts::SessionId id = 0;
   for (const char c : name) {
@@ -47,8 +47,8 @@ std::string to_text(const SlateTransitionRecord& record) {
 std::optional<SlateTransitionRecord> transition_from_text(std::string_view text) {
   const auto parts = contracts::split_exactly<6>(text, ' ');
   if (!parts || (*parts)[0] != "1") return std::nullopt;
-  const auto slot = number((*parts)[1]), msn = number((*parts)[2]), discontinuity = number((*parts)[3]),
-             programme = number((*parts)[4]);
+  const auto slot = decimal((*parts)[1]), msn = decimal((*parts)[2]), discontinuity = decimal((*parts)[3]),
+             programme = decimal((*parts)[4]);
   if (!slot || !msn || !discontinuity || !programme) return std::nullopt;
   return SlateTransitionRecord{{*slot, *msn, *discontinuity, *programme},
                                (*parts)[5] == "direct" ? contracts::LinksMode::direct : contracts::LinksMode::redirect};
@@ -70,7 +70,7 @@ base::Result<std::optional<SlateTime>> SlateTransitions::load(store::Store& stor
       reached = time_from_text(value);
       return true;
     }
-    const auto id = session_of(key);
+    const auto id = session_of_key(key);
     const auto record = transition_from_text(value);
     if (!id || !record) {
       store.erase(kTransitionsTable, std::string(key));

@@ -29,7 +29,7 @@ std::vector<std::string> newest_targets(const hls::Playlist& playlist, const std
   return newest;
 }
 
-base::Error refused(std::string text) {
+base::Error refused_playlist(std::string text) {
   return {base::ErrorKind::invalid_input, base::Fault::origin, true, std::move(text)};
 }
 
@@ -223,7 +223,7 @@ base::Result<Source::Refresh> PlaylistRefresher::parse_playlist(const net::Whole
   channel_.on_flaws(identity_.path, playlist->flaws);
   if (playlist->multivariant) {
     if (!identity_.may_be_multivariant)
-      return tl::unexpected(refused("a multivariant playlist instead of a media playlist"));
+      return tl::unexpected(refused_playlist("a multivariant playlist instead of a media playlist"));
     return read_multivariant(*playlist, answer.head.final_uri);
   }
   const bool is_to_offer =

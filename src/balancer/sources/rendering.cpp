@@ -12,7 +12,7 @@ namespace tribune::balancer {
 namespace {
 
 // Marks each reference into the session. No playlist can contain this character (RFC 8216bis section 4.1).
-constexpr char kMark = '\x01';
+constexpr char kLinkMark = '\x01';
 
 const std::string& node_url(const LinkPins& pins, std::int64_t msn) {
   const auto after = std::upper_bound(pins.begin(), pins.end(), msn,
@@ -28,7 +28,7 @@ const SourceLink* link_of(const hls::Playlist& playlist, const std::vector<Sourc
 std::vector<std::string> cut_at_marks(std::string_view text) {
   std::vector<std::string> pieces;
   for (;;) {
-    const auto at = text.find(kMark);
+    const auto at = text.find(kLinkMark);
     pieces.emplace_back(text.substr(0, at));
     if (at == std::string_view::npos) return pieces;
     text.remove_prefix(at + 1);
@@ -106,7 +106,7 @@ MultivariantSnapshot::MultivariantSnapshot(const hls::Playlist& playlist, const 
   const auto map = [&](const hls::UriUse& use) -> std::optional<std::string> {
     const auto* link = link_of(playlist, links, use);
     if (!link) return std::nullopt;
-    return link->is_within_session ? kMark + link->reference : link->reference;
+    return link->is_within_session ? kLinkMark + link->reference : link->reference;
   };
   pieces_ = cut_at_marks(hls::write(playlist, map));
   rendered_ = rendered(joined(pieces_, ""));

@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kShortestInterval{100};
 constexpr milliseconds kLongestInterval{10'000};
-constexpr milliseconds kRetryAfter{1'000};  // the longest wait between two fetches of a failing source
+constexpr milliseconds kMaxRetryAfter{1'000};  // the longest wait between two fetches of a failing source
 constexpr milliseconds kFirstRetryAfter{250};
 constexpr auto kForever = base::SteadyTime::max();
 
@@ -32,10 +32,10 @@ Source::~Source() = default;
 milliseconds Source::interval() const {
   const auto& facts = now_.facts;
   if (now_.is_failing) {
-    const auto usual = now_.snapshot && !facts.is_multivariant ? facts.target_duration / 2 : kRetryAfter;
-    return std::clamp(std::min(usual, kFirstRetryAfter * now_.failures), kShortestInterval, kRetryAfter);
+    const auto usual = now_.snapshot && !facts.is_multivariant ? facts.target_duration / 2 : kMaxRetryAfter;
+    return std::clamp(std::min(usual, kFirstRetryAfter * now_.failures), kShortestInterval, kMaxRetryAfter);
   }
-  if (!now_.snapshot) return kRetryAfter;  // the response is not published yet
+  if (!now_.snapshot) return kMaxRetryAfter;  // the response is not published yet
   if (facts.is_multivariant) return settings_.multivariant_age;
   if (facts.ended) return kLongestInterval;
   const bool by_parts = facts.part_target.count() > 0 && facts.can_block_reload;

@@ -40,7 +40,7 @@ std::string_view suffix_of(std::string_view uri) {
 }
 
 // A hash of the attributes of a playlist's tag, without its URI.
-std::uint64_t attributes_of(const hls::Playlist& playlist, const hls::UriUse& use) {
+std::uint64_t attribute_bytes_of(const hls::Playlist& playlist, const hls::UriUse& use) {
   constexpr std::string_view kTag = "#EXT-X-STREAM-INF";
   std::string text;
   if (use.kind == UriKind::variant) {
@@ -256,7 +256,7 @@ std::vector<NamedPlaylist> SourceLinks::named(const hls::Playlist& playlist, con
     const auto origin = uri ? contracts::to_origin_path(making.origins, *uri) : std::nullopt;
     if (!origin || origin->path.empty()) continue;
     named.push_back({playlist_path(*origin), origin_query(origin->query), *uri, use.kind, use.bandwidth_bps,
-                     playlist.multivariant ? attributes_of(playlist, use) : 0, i});
+                     playlist.multivariant ? attribute_bytes_of(playlist, use) : 0, i});
   }
   return named;
 }

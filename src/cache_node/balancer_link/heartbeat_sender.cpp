@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-base::Counter counter(base::Metrics& m, std::string_view result) {
+base::Counter heartbeats_counter(base::Metrics& m, std::string_view result) {
   return m.counter("tribune_cache_heartbeats_total", "Heartbeats sent to balancers, by result.", {{"result", result}});
 }
 
@@ -23,8 +23,8 @@ base::Counter counter(base::Metrics& m, std::string_view result) {
 HeartbeatSender::HeartbeatSender(HeartbeatParts parts, runtime::Worker& worker)
     : parts_(std::move(parts)),
       worker_(worker),
-      accepted_(counter(parts_.metrics, "accepted")),
-      failed_(counter(parts_.metrics, "failed")),
+      accepted_(heartbeats_counter(parts_.metrics, "accepted")),
+      failed_(heartbeats_counter(parts_.metrics, "failed")),
       run_(base::random_id(12)) {}
 
 void HeartbeatSender::start() {

@@ -21,7 +21,7 @@ http::Validators validators_of(const ObjectHead& head) {
 
 /// Cache-Control and its variants: the origin's own when the retention rule uses them. Otherwise, without a rule, the
 /// bytes of a link never change: they may be stored while the link is valid, counted from their age.
-void add_terms(http::Headers& headers, const ObjectHead& head, const AnswerFacts& facts, std::int64_t age) {
+void add_freshness(http::Headers& headers, const ObjectHead& head, const AnswerFacts& facts, std::int64_t age) {
   const auto& retention = facts.retention;
   if (retention.asks_origin() && (facts.for_node || retention.by == Retention::By::origin || !head.terms.empty())) {
     if (!head.terms.cache_control.empty()) headers.add("Cache-Control", head.terms.cache_control);
@@ -39,7 +39,7 @@ void add_terms(http::Headers& headers, const ObjectHead& head, const AnswerFacts
 /// The fields that a 200, a 206 and a 304 share (RFC 9110 section 15.4.5).
 void add_shared_fields(http::Headers& headers, const ObjectHead& head, const AnswerFacts& facts) {
   const auto age = std::max<std::int64_t>(facts.age, 0) + head.terms.age.count();
-  add_terms(headers, head, facts, age);
+  add_freshness(headers, head, facts, age);
   if (facts.age >= 0 || age > 0) headers.add("Age", fmt::format("{}", age));
   headers.add("Cache-Status", http::cache_status(facts.node, facts.cache));
   if (!head.etag.empty()) headers.add("ETag", head.etag);

@@ -10,7 +10,7 @@
 namespace tribune::cache_node {
 
 namespace {
-constexpr int kMaxAttempts = 3;  // a slice that disappears during its look-up is looked up again
+constexpr int kMaxSliceAttempts = 3;  // a slice that disappears during its look-up is looked up again
 }  // namespace
 
 SlicedDelivery::SlicedDelivery(SlicedDeliveryContext context, DeliveryFacts facts, SlicedFilePtr file,
@@ -58,7 +58,7 @@ void SlicedDelivery::advance() {
 void SlicedDelivery::next_slice() {
   while (!pump_.is_stopped() && !reader_) {
     if (pump_.is_window_full()) return wait_for_socket();
-    if (++attempts_ > kMaxAttempts)
+    if (++attempts_ > kMaxSliceAttempts)
       return fail({&http::problems::overloaded, "a slice was removed during the lookup", "overloaded"});
     const auto found = context_.find(file_->slice_at(position()));
     if (const auto* failure = std::get_if<FillFailure>(&found)) return fail(*failure);
@@ -126,7 +126,7 @@ void SlicedDelivery::send() {
     case Outcome::lost:
       return fail({&http::problems::origin_broken, "bytes of the slice are no longer available", "fill_failed"});
     case Outcome::failed: return fail(fill_->view().failure);
-    case Outcome::ended:  // shorter than the slice: it is looked up again, at most kMaxAttempts times
+    case Outcome::ended:  // shorter than the slice: it is looked up again, at most kMaxSliceAttempts times
     case Outcome::sent: leave_fill();
   }
   if (pump_.remaining() == 0) return finish();

@@ -18,7 +18,7 @@ namespace tribune::cache_node {
 
 namespace {
 
-constexpr std::size_t kBatchBytes = 512 * 1024;
+constexpr std::size_t kLoadBatchBytes = 512 * 1024;
 constexpr std::size_t kMostBatches = 16;  // in the queue: a thread that finds this many decodes one itself
 constexpr unsigned kMostThreads = 3;
 
@@ -36,7 +36,7 @@ class Batch {
     sizes_.emplace_back(static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(value.size()));
     bytes_.append(key).append(value);
   }
-  bool is_full() const { return bytes_.size() >= kBatchBytes; }
+  bool is_full() const { return bytes_.size() >= kLoadBatchBytes; }
 
   template <class Visit>
   void each(Visit visit) const {

@@ -65,7 +65,7 @@ Neighbours neighbours(const Making& m, const Peers& peers, const ObjectKey& key)
   return found;
 }
 
-void add(std::vector<FillCandidate>& candidates, std::vector<FillCandidate> more) {
+void append_candidates(std::vector<FillCandidate>& candidates, std::vector<FillCandidate> more) {
   candidates.insert(candidates.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
@@ -148,11 +148,11 @@ base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peer
     near = neighbours(making, peers, key);
   for (const auto& step : view.settings.fill) {
     if (step == "origin") add_origins(making, channel, *uri);
-    if (step == "peers" && !is_peers) add(source.candidates, std::move(near.before));
+    if (step == "peers" && !is_peers) append_candidates(source.candidates, std::move(near.before));
     if (step == "parent" && asks_parents) add_parents(making, key);
   }
   if (source.candidates.empty()) add_origins(making, channel, *uri);
-  add(source.candidates, std::move(near.behind));
+  append_candidates(source.candidates, std::move(near.behind));
   return source;
 }
 

@@ -8,7 +8,7 @@ namespace tribune::cache_node {
 
 namespace {
 
-base::Counter counter(base::Metrics& m, std::string_view kind) {
+base::Counter purges_counter(base::Metrics& m, std::string_view kind) {
   return m.counter("tribune_cache_purged_total", "Objects purged by orders, by kind.", {{"kind", kind}});
 }
 
@@ -21,8 +21,8 @@ Purge::Purge(ObjectIndex& index, IndexJournal& journal, DiskMaintenance& disk_ma
       disk_maintenance_(disk_maintenance),
       disk_(disk),
       log_(log),
-      purged_hard_(counter(metrics, "hard")),
-      purged_soft_(counter(metrics, "soft")) {}
+      purged_hard_(purges_counter(metrics, "hard")),
+      purged_soft_(purges_counter(metrics, "soft")) {}
 
 void Purge::run(const contracts::PurgeOrder& order, std::function<void(base::Result<std::uint64_t>)> on_done,
                 bool with_variants) {

@@ -10,8 +10,8 @@ constexpr std::size_t kMaxJobs = 16;
 constexpr std::chrono::milliseconds kPeriod{20};  // fills notify only their readers; a job polls the index
 }  // namespace
 
-WarmUp::WarmUp(net::EventLoop& loop, const base::Clock& clock, base::Log& log, ObjectIndex& index, BeginFill begin_fill)
-    : loop_(loop), clock_(clock), log_(log), index_(index), begin_fill_(std::move(begin_fill)) {}
+WarmUp::WarmUp(net::EventLoop& loop, base::Log& log, ObjectIndex& index, BeginFill begin_fill)
+    : loop_(loop), log_(log), index_(index), begin_fill_(std::move(begin_fill)) {}
 
 WarmUp::Progress WarmUp::Job::progress() const { return {total, left.size(), running.size(), stored, failed}; }
 

@@ -15,7 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cache_node/objects/object_index.h"
@@ -32,7 +31,7 @@ using BeginFill =
 /// Any thread; locks inside. It works on the loop, which ends before it is destroyed.
 class WarmUp {
  public:
-  WarmUp(net::EventLoop&, const base::Clock&, base::Log&, ObjectIndex&, BeginFill);
+  WarmUp(net::EventLoop&, base::Log&, ObjectIndex&, BeginFill);
 
   using Progress = contracts::WarmProgress;
   /// Returns the job's progress so far; a known job is not begun again. When the maximum number of jobs is reached, the
@@ -62,7 +61,6 @@ class WarmUp {
   void begin_more(Job&);
 
   net::EventLoop& loop_;
-  const base::Clock& clock_;
   base::Log& log_;
   ObjectIndex& index_;
   const BeginFill begin_fill_;

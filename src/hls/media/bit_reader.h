@@ -9,6 +9,11 @@
 
 namespace tribune::hls {
 
+/// The byte at an offset; 0 beyond the end.
+inline unsigned byte_at(std::string_view bytes, std::size_t at) {
+  return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0;
+}
+
 class BitReader {
  public:
   /// `unit` is a NAL unit after its header; its emulation prevention bytes are dropped. Parameter sets are far below

@@ -5,16 +5,13 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "hls/media/bit_reader.h"
 #include "hls/media/readers.h"
 
 namespace tribune::hls {
 namespace {
 
 constexpr std::size_t kAdtsHeader = 7;
-
-unsigned byte_at(std::string_view bytes, std::size_t at) {
-  return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0;
-}
 
 std::string_view without_tags(std::string_view bytes) {
   constexpr std::size_t kTagHeader = 10;

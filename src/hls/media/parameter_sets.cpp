@@ -13,10 +13,6 @@ namespace {
 
 constexpr int kLargest = 16'384;  // of a picture's sides
 
-unsigned byte_at(std::string_view bytes, std::size_t at) {
-  return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0;
-}
-
 void skip_scaling_list(BitReader& in, int size) {
   std::int64_t last = 8, next = 8;
   for (int i = 0; i < size && !in.is_over(); ++i) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "hls/media/bit_reader.h"
 #include "hls/media/media_facts.h"
 #include "hls/media/parameter_sets.h"
 #include "hls/media/readers.h"
@@ -36,9 +37,6 @@ enum StreamType : unsigned {
   encrypted_avc = 0xdb
 };
 
-unsigned byte_at(std::string_view bytes, std::size_t at) {
-  return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0;
-}
 unsigned short_at(std::string_view bytes, std::size_t at) { return byte_at(bytes, at) << 8 | byte_at(bytes, at + 1); }
 
 struct Packet {

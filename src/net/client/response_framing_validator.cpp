@@ -4,6 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/bytes.h"
+#include "http/uri_bytes.h"
+
 namespace tribune::net {
 namespace {
 
@@ -11,25 +14,17 @@ auto broken(std::string_view why) {
   return base::failure(base::ErrorKind::protocol, base::Fault::origin, std::string(why));
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool is_token_byte(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+  return http::is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
          (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
 }
 
 bool is_forbidden_in_value(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
 
-std::string_view trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 /// 1 to 19 digits that fit a file offset.
 std::optional<std::uint64_t> length_of(std::string_view digits) {
-  if (digits.empty() || digits.size() > 19 || !std::all_of(digits.begin(), digits.end(), is_digit)) return std::nullopt;
+  if (digits.empty() || digits.size() > 19 || !std::all_of(digits.begin(), digits.end(), http::is_digit))
+    return std::nullopt;
   std::uint64_t value = 0;
   for (const char c : digits) value = value * 10 + static_cast<std::uint64_t>(c - '0');
   if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return std::nullopt;
@@ -71,7 +66,7 @@ base::Status ResponseFramingValidator::status_line(std::string_view line) {
   } else {
     return broken("the response does not begin with a status line of HTTP/1 or HTTP/2");
   }
-  const bool has_three_digits = line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3, is_digit);
+  const bool has_three_digits = line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3, http::is_digit);
   if (!has_three_digits || (line.size() > 3 && line[3] != ' '))
     return broken("the response status is not a three-digit number");
   status_ = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
@@ -91,7 +86,7 @@ base::Status ResponseFramingValidator::field_line(std::string_view line) {
   if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_byte))
     return broken("a header field of the response has an invalid name");
   if (state_ == State::complete) return {};
-  const auto value = trimmed(line.substr(colon + 1));
+  const auto value = base::trimmed(line.substr(colon + 1));
   if (auto ok = framing_field(name, value); !ok) return ok;
   headers_.add(name, value);
   return {};

@@ -1,15 +1,11 @@
 #include "net/server/fast_request_parser.h"
 
+#include "base/bytes.h"
+
 namespace tribune::net {
 namespace {
 
 constexpr std::string_view kEnd = "\r\n\r\n";
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 /// Removes the text up to and including the next CRLF, and returns it without the CRLF.
 std::string_view take_line(std::string_view& text) {
@@ -35,7 +31,7 @@ std::optional<std::string_view> read_plain_head(std::string_view head, http::Req
   while (head.size() > 2) {
     const auto line = take_line(head);
     const auto colon = line.find(':');
-    const auto name = line.substr(0, colon), value = trimmed(line.substr(colon + 1));
+    const auto name = line.substr(0, colon), value = base::trimmed(line.substr(colon + 1));
     if (name.size() == 4 && http::equals_ignoring_case(name, "host")) request.host = value;
     if (name.size() == 10 && http::equals_ignoring_case(name, "connection") &&
         !http::equals_ignoring_case(value, "keep-alive"))

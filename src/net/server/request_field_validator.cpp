@@ -7,28 +7,20 @@
 #include <cstring>
 #include <utility>
 
+#include "base/bytes.h"
+#include "http/uri_bytes.h"
 #include "net/server/request_framing_validator.h"
 
 namespace tribune::net {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 bool equals_without_case(std::string_view text, std::string_view lower_case) {
-  return text.size() == lower_case.size() &&
-         std::equal(text.begin(), text.end(), lower_case.begin(), [](char a, char b) { return lower(a) == b; });
-}
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+  return text.size() == lower_case.size() && std::equal(text.begin(), text.end(), lower_case.begin(),
+                                                        [](char a, char b) { return http::to_lower(a) == b; });
 }
 
 bool is_valid_port(std::string_view text) {
-  if (text.empty() || text.size() > 5 || !std::all_of(text.begin(), text.end(), is_digit)) return false;
+  if (text.empty() || text.size() > 5 || !std::all_of(text.begin(), text.end(), http::is_digit)) return false;
   int port = 0;
   for (const char c : text) port = port * 10 + (c - '0');
   return port <= 65'535;
@@ -42,16 +34,14 @@ bool is_valid_ipv6(std::string_view text) {
   return ::inet_pton(AF_INET6, buffer, &address) == 1;
 }
 
-bool is_hex(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
-
 /// A registered name: unreserved, sub-delims and percent-encoded characters (RFC 3986 section 3.2.2).
 bool is_valid_name(std::string_view name) {
   for (std::size_t at = 0; at < name.size(); ++at) {
     const char c = name[at];
     if (c == '%') {
-      if (at + 2 >= name.size() || !is_hex(name[at + 1]) || !is_hex(name[at + 2])) return false;
+      if (at + 2 >= name.size() || http::hex_value(name[at + 1]) < 0 || http::hex_value(name[at + 2]) < 0) return false;
       at += 2;
-    } else if (!is_digit(c) && !(lower(c) >= 'a' && lower(c) <= 'z') &&
+    } else if (!http::is_digit(c) && !(http::to_lower(c) >= 'a' && http::to_lower(c) <= 'z') &&
                std::string_view("-._~!$&'()*+,;=").find(c) == std::string_view::npos) {
       return false;
     }
@@ -75,7 +65,8 @@ bool is_same_authority(std::string_view a, std::string_view b, int default_port)
   const auto [host_a, port_a] = split_authority(a, default_port);
   const auto [host_b, port_b] = split_authority(b, default_port);
   return port_a == port_b && host_a.size() == host_b.size() &&
-         std::equal(host_a.begin(), host_a.end(), host_b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+         std::equal(host_a.begin(), host_a.end(), host_b.begin(),
+                    [](char x, char y) { return http::to_lower(x) == http::to_lower(y); });
 }
 
 }  // namespace
@@ -125,7 +116,7 @@ bool RequestFramingValidator::first_of_target(char c) {
     target_form_ = TargetForm::asterisk;
     return true;
   }
-  if (lower(c) != 'h') return refuse(RejectReason::target_invalid);
+  if (http::to_lower(c) != 'h') return refuse(RejectReason::target_invalid);
   target_form_ = TargetForm::scheme;
   text_ = 'h';
   return true;
@@ -141,8 +132,8 @@ bool RequestFramingValidator::end_target() {
 
 bool RequestFramingValidator::end_version() {
   const std::string_view version = text_;
-  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
-      !is_digit(version[7]))
+  if (version.size() != 8 || !version.starts_with("HTTP/") || !http::is_digit(version[5]) || version[6] != '.' ||
+      !http::is_digit(version[7]))
     return refuse(RejectReason::version_invalid);
   if (version[5] != '1') return refuse(RejectReason::version_unsupported);
   is_http_1_0_ = version[7] == '0';
@@ -161,7 +152,7 @@ RequestFramingValidator::Field RequestFramingValidator::field_of_name() const {
 }
 
 bool RequestFramingValidator::end_field() {
-  const auto value = trimmed(text_);
+  const auto value = base::trimmed(text_);
   switch (field_) {
     case Field::host: return end_host();
     case Field::length: return end_length();
@@ -175,17 +166,17 @@ bool RequestFramingValidator::end_field() {
 bool RequestFramingValidator::end_host() {
   if (has_host_) return refuse(RejectReason::host_repeated);
   has_host_ = true;
-  host_ = trimmed(text_);
+  host_ = base::trimmed(text_);
   return is_valid_authority(host_) || refuse(RejectReason::host_invalid);
 }
 
 bool RequestFramingValidator::end_length() {
-  const auto digits = trimmed(text_);
+  const auto digits = base::trimmed(text_);
   if (has_length_) return refuse(RejectReason::length_repeated);
   has_length_ = true;
   // A list of lengths is a repeated field in one line.
   if (digits.find(',') != std::string_view::npos) return refuse(RejectReason::length_repeated);
-  if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit))
+  if (digits.empty() || !std::all_of(digits.begin(), digits.end(), http::is_digit))
     return refuse(RejectReason::length_invalid);
   const auto significant = digits.substr(std::min(digits.find_first_not_of('0'), digits.size()));
   if (digits.size() > 32) return refuse(RejectReason::length_invalid);
@@ -196,18 +187,18 @@ bool RequestFramingValidator::end_length() {
 }
 
 bool RequestFramingValidator::end_coding() {
-  const auto value = trimmed(text_);
+  const auto value = base::trimmed(text_);
   if (has_coding_) return refuse(RejectReason::coding_invalid);
   has_coding_ = true;
   if (equals_without_case(value, "chunked")) return true;
   // RFC 9112 section 6.1: 501 for a coding that is not implemented, but only when the framing itself is valid.
   const auto comma = value.rfind(',');
   const bool ends_in_chunked =
-      comma != std::string_view::npos && equals_without_case(trimmed(value.substr(comma + 1)), "chunked");
+      comma != std::string_view::npos && equals_without_case(base::trimmed(value.substr(comma + 1)), "chunked");
   if (!ends_in_chunked) return refuse(RejectReason::coding_invalid);
   for (std::string_view rest = value.substr(0, comma);;) {
     const auto next = rest.find(',');
-    const auto coding = trimmed(rest.substr(0, next));
+    const auto coding = base::trimmed(rest.substr(0, next));
     if (coding.empty() || equals_without_case(coding, "chunked")) return refuse(RejectReason::coding_invalid);
     if (next == std::string_view::npos) break;
     rest.remove_prefix(next + 1);

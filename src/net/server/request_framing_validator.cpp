@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "http/uri_bytes.h"
+
 namespace tribune::net {
 namespace {
 
@@ -29,7 +31,6 @@ constexpr std::array<unsigned char, 256> make_classes() {
 constexpr auto kClasses = make_classes();
 
 bool is(char c, Class wanted) { return (kClasses[static_cast<unsigned char>(c)] & wanted) != 0; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 /// The reason for a byte that is not valid in a line.
 RejectReason reason_of(char c, RejectReason otherwise) {
@@ -38,12 +39,6 @@ RejectReason reason_of(char c, RejectReason otherwise) {
   if (c == '\r') return RejectReason::bare_carriage_return;
   if (byte < 0x20 || byte == 0x7f) return RejectReason::control_byte;
   return otherwise;
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char l = lower(c);
-  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
 }  // namespace
@@ -121,7 +116,7 @@ std::size_t RequestFramingValidator::pass_run(const char* bytes, std::size_t siz
 std::size_t RequestFramingValidator::pass_name(const char* bytes, std::size_t most) {
   std::size_t run = 0;
   for (; run < most && is(bytes[run], kToken); ++run) {
-    if (name_length_ < kNameBytes) name_[name_length_] = lower(bytes[run]);
+    if (name_length_ < kNameBytes) name_[name_length_] = http::to_lower(bytes[run]);
     if (name_length_ <= kNameBytes) ++name_length_;
   }
   line_bytes_ += run;
@@ -199,7 +194,7 @@ bool RequestFramingValidator::take_target(char c) {
   switch (target_form_) {
     case TargetForm::asterisk: return refuse(RejectReason::target_invalid);
     case TargetForm::scheme:
-      text_ += lower(c);
+      text_ += http::to_lower(c);
       is_https_target_ = text_ == "https://";
       if (text_ == "http://" || is_https_target_) target_form_ = TargetForm::authority;
       return text_.size() < 8 || target_form_ == TargetForm::authority || refuse(RejectReason::target_invalid);
@@ -236,7 +231,7 @@ bool RequestFramingValidator::take_line(char c, bool trailer) {
 
 bool RequestFramingValidator::take_name(char c, bool trailer) {
   if (is(c, kToken)) {
-    if (name_length_ < kNameBytes) name_[name_length_] = lower(c);
+    if (name_length_ < kNameBytes) name_[name_length_] = http::to_lower(c);
     if (name_length_ <= kNameBytes) ++name_length_;
     return true;
   }
@@ -322,7 +317,7 @@ bool RequestFramingValidator::take_chunk_extension(char& c) {
 
 bool RequestFramingValidator::take_chunk_size(char& c) {
   if (state_ == State::chunk_extension) return take_chunk_extension(c);
-  if (const int digit = hex_value(c); digit >= 0) {
+  if (const int digit = http::hex_value(c); digit >= 0) {
     if (text_.size() == 16) return refuse(RejectReason::chunk_size_invalid);
     text_ += c;
     left_ = left_ * 16 + static_cast<std::uint64_t>(digit);

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// A handler, and the nodes "stadium" and "city" that send heartbeats of the run "r".
-struct Server : NodePushFixture {
+struct NodePushHandlerServer : NodePushFixture {
   std::unique_ptr<NodePushHandler> handler;
   std::map<std::string, std::int64_t> sequences;
   int acknowledged_pushes = 0;
@@ -23,7 +23,7 @@ struct Server : NodePushFixture {
     view.publish_delay = 30s;
     return view;
   }
-  Server() : NodePushFixture(kNow, settings()) {
+  NodePushHandlerServer() : NodePushFixture(kNow, settings()) {
     nodes.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, 1'800ms);
     for (const char* node : {"stadium", "city"}) accept_heartbeat(node);
     handler = std::make_unique<NodePushHandler>(clock, log, metrics, nodes, view, workers);
@@ -51,7 +51,8 @@ struct Server : NodePushFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Server, "a poll is held until there is something to push, and the next poll acknowledges it") {
+TEST_CASE_FIXTURE(NodePushHandlerServer,
+                  "a poll is held until there is something to push, and the next poll acknowledges it") {
   const auto first = poll("stadium");
   CHECK_FALSE(first->response);
   CHECK(push_segments({"stadium"}, {"/a", "/b"}) == 1);
@@ -68,7 +69,7 @@ TEST_CASE_FIXTURE(Server, "a poll is held until there is something to push, and 
   CHECK_FALSE(second->response);
 }
 
-TEST_CASE_FIXTURE(Server, "a push whose response was lost is sent again") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "a push whose response was lost is sent again") {
   poll("stadium");
   push_segments({"stadium"}, {"/a"});
   turn();
@@ -77,7 +78,8 @@ TEST_CASE_FIXTURE(Server, "a push whose response was lost is sent again") {
   CHECK(acknowledged_pushes == 0);
 }
 
-TEST_CASE_FIXTURE(Server, "segments that are pushed between two polls are in the response to the next one") {
+TEST_CASE_FIXTURE(NodePushHandlerServer,
+                  "segments that are pushed between two polls are in the response to the next one") {
   poll("stadium");
   push_segments({"stadium"}, {"/a"});
   turn();
@@ -86,7 +88,7 @@ TEST_CASE_FIXTURE(Server, "segments that are pushed between two polls are in the
   CHECK(push_in(*next).targets == std::vector<std::string>{"/a", "/b"});
 }
 
-TEST_CASE_FIXTURE(Server, "only nodes that poll receive segments, and each acknowledges them") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "only nodes that poll receive segments, and each acknowledges them") {
   CHECK(push_segments({"stadium", "city", "nobody"}, {"/a"}) == 0);
   const auto s = poll("stadium"), c = poll("city");
   CHECK(push_segments({"stadium", "city"}, {"/b"}) == 2);
@@ -97,7 +99,7 @@ TEST_CASE_FIXTURE(Server, "only nodes that poll receive segments, and each ackno
   CHECK(acknowledged_pushes == 2);
 }
 
-TEST_CASE_FIXTURE(Server, "a node whose poll ended long ago does not listen") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "a node whose poll ended long ago does not listen") {
   const auto gone = poll("stadium");
   gone->gone();
   CHECK_FALSE(gone->is_open);
@@ -109,7 +111,7 @@ TEST_CASE_FIXTURE(Server, "a node whose poll ended long ago does not listen") {
   CHECK(push_segments({"city"}, {"/b"}) == 0);
 }
 
-TEST_CASE_FIXTURE(Server, "segments that no poll fetched expire and are dropped") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "segments that no poll fetched expire and are dropped") {
   poll("stadium");
   push_segments({"stadium"}, {"/a"});
   turn();
@@ -119,14 +121,14 @@ TEST_CASE_FIXTURE(Server, "segments that no poll fetched expire and are dropped"
   CHECK(acknowledged_pushes == 1);
 }
 
-TEST_CASE_FIXTURE(Server, "a second poll releases the first one") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "a second poll releases the first one") {
   const auto first = poll("stadium"), second = poll("stadium");
   turn();
   CHECK(push_in(*first).targets.empty());
   CHECK_FALSE(second->response);
 }
 
-TEST_CASE_FIXTURE(Server,
+TEST_CASE_FIXTURE(NodePushHandlerServer,
                   "a forged, foreign or replayed poll, and one of another run than the heartbeats, is refused") {
   const auto path = contracts::news_path("stadium");
   const auto body = contracts::to_json(contracts::NodePushPoll{"stadium", "r", 5, 0, {}});
@@ -141,7 +143,7 @@ TEST_CASE_FIXTURE(Server,
   CHECK(post("stadium", body, signature)->status() == 403);
 }
 
-TEST_CASE_FIXTURE(Server, "a drained handler holds no poll") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "a drained handler holds no poll") {
   const auto held = poll("stadium");
   handler->drain();
   turn();
@@ -153,7 +155,7 @@ namespace {
 
 /// A rendition whose refreshes are announced; a refresh is named by its MSN.
 struct Rendition {
-  Server& server;
+  NodePushHandlerServer& server;
   SegmentAnnouncer announcer{server.handler.get(), server.loop, server.clock, server.metrics};
   SnapshotPtr published{};
 
@@ -170,7 +172,7 @@ struct Rendition {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Server,
+TEST_CASE_FIXTURE(NodePushHandlerServer,
                   "a snapshot is held from the viewers of a node until the node acknowledges the new segments, which "
                   "alone are pushed") {
   Rendition rendition{*this};
@@ -196,7 +198,8 @@ TEST_CASE_FIXTURE(Server,
   CHECK(rendition.seen_at("stadium") == 5);  // the viewers left
 }
 
-TEST_CASE_FIXTURE(Server, "viewers of a slow node wait and those of a quick one do not, refresh after refresh") {
+TEST_CASE_FIXTURE(NodePushHandlerServer,
+                  "viewers of a slow node wait and those of a quick one do not, refresh after refresh") {
   Rendition rendition{*this};
   const auto slow = poll("stadium");
   auto quick = poll("city");
@@ -216,7 +219,7 @@ TEST_CASE_FIXTURE(Server, "viewers of a slow node wait and those of a quick one 
   CHECK(rendition.seen_at("stadium") == 4);
 }
 
-TEST_CASE_FIXTURE(Server, "an announcement that no node acknowledges ends after the delay") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "an announcement that no node acknowledges ends after the delay") {
   auto shorter = std::make_shared<EventView>(*view.get());
   shorter->publish_delay = 1ms;
   view.publish(shorter);
@@ -234,7 +237,7 @@ TEST_CASE_FIXTURE(Server, "an announcement that no node acknowledges ends after 
   turn();
 }
 
-TEST_CASE_FIXTURE(Server, "end() releases every held snapshot") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "end() releases every held snapshot") {
   Rendition rendition{*this};
   rendition.watched_at("stadium");
   poll("stadium");
@@ -247,7 +250,7 @@ TEST_CASE_FIXTURE(Server, "end() releases every held snapshot") {
   CHECK(rendition.seen_at("stadium") == 2);
 }
 
-TEST_CASE_FIXTURE(Server, "an order is sent until it is received, and its result is reported once") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "an order is sent until it is received, and its result is reported once") {
   const auto node_order = std::make_shared<contracts::NodeOrder>(
       contracts::NodeOrder{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}});
   std::vector<std::string> results;
@@ -269,7 +272,8 @@ TEST_CASE_FIXTURE(Server, "an order is sent until it is received, and its result
   CHECK(results == std::vector<std::string>{"stadium 3"});
 }
 
-TEST_CASE_FIXTURE(Server, "an order that is retained waits for an absent node, and is sent again to its next run") {
+TEST_CASE_FIXTURE(NodePushHandlerServer,
+                  "an order that is retained waits for an absent node, and is sent again to its next run") {
   const auto node_order =
       std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{"o1", contracts::WarmOrder{"job", {"demo/e/1.ts"}}});
   CHECK_FALSE(
@@ -287,7 +291,7 @@ TEST_CASE_FIXTURE(Server, "an order that is retained waits for an absent node, a
   CHECK(push_in(*poll("stadium", 0, "r2")).orders.size() == 1);
 }
 
-TEST_CASE_FIXTURE(Server,
+TEST_CASE_FIXTURE(NodePushHandlerServer,
                   "a node that listens completes every purge, however many come at once, and further ones are refused "
                   "beyond a bound") {
   const auto purge = [&](std::size_t i) {
@@ -321,7 +325,7 @@ TEST_CASE_FIXTURE(Server,
   CHECK(handler->accepts_purges({"stadium"}));
 }
 
-TEST_CASE_FIXTURE(Server, "a response never acknowledges what did not fit into it") {
+TEST_CASE_FIXTURE(NodePushHandlerServer, "a response never acknowledges what did not fit into it") {
   const auto order = [&](const std::string& id) {
     handler->push_order(
         "stadium", std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, contracts::ProgressQuestion{"job"}}),

@@ -140,13 +140,10 @@ TEST_CASE("When most nodes cannot reach the origin, none loses its viewers for t
   c.says["b"].memory = "scarce";  // a fault of its own
   c.pass(3s);
   CHECK_FALSE(c.is_up("b"));
-  for (auto& [id, h] : c.says)
-    h = [&] {
-      auto next = h;
-      next.experience = met(50, 0);
-      next.memory = "plenty";
-      return next;
-    }();
+  for (auto& [id, next] : c.says) {
+    next.experience = met(50, 0);
+    next.memory = "plenty";
+  }
   c.pass(12s);
   for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
   CHECK(c.state("a").degraded.empty());

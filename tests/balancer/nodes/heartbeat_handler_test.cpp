@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Server {
+struct HeartbeatHandlerServer {
   base::ManualClock clock{test::kNow};
   base::Log log{test::silent()};
   base::Metrics metrics;
@@ -23,7 +23,7 @@ struct Server {
   HeartbeatHandler heartbeats{clock, log, metrics, nodes, view};
   base::KeyRing keys = test::one_key();
 
-  Server() {
+  HeartbeatHandlerServer() {
     nodes.configure({{"stadium", "http://s"}}, 1800ms);
     auto made = std::make_shared<EventView>();
     auto event = std::make_shared<contracts::Event>();
@@ -60,7 +60,7 @@ struct Server {
 }  // namespace
 
 TEST_CASE("A heartbeat is answered with the channel map, signed for this node") {
-  Server h;
+  HeartbeatHandlerServer h;
   const auto reply = h.heartbeats.answer("stadium", h.signed_request(h.beat(), "stadium"));
   REQUIRE(reply.status == 200);
   const auto body = std::get<std::string>(reply.body);
@@ -75,7 +75,7 @@ TEST_CASE("A heartbeat is answered with the channel map, signed for this node") 
 }
 
 TEST_CASE("A heartbeat that is forged, stale, of another node or unknown changes nothing") {
-  Server h;
+  HeartbeatHandlerServer h;
   auto unsigned_request = h.signed_request(h.beat(), "stadium");
   unsigned_request.headers.remove(contracts::kSignatureHeader);
   CHECK(h.heartbeats.answer("stadium", unsigned_request).status == 403);
@@ -99,7 +99,7 @@ TEST_CASE("A heartbeat that is forged, stale, of another node or unknown changes
 }
 
 TEST_CASE("A replayed heartbeat is refused although its signature is valid") {
-  Server h;
+  HeartbeatHandlerServer h;
   const auto request = h.signed_request(h.beat(), "stadium");
   CHECK(h.heartbeats.answer("stadium", request).status == 200);
   CHECK(h.heartbeats.answer("stadium", request).status == 403);
@@ -107,14 +107,14 @@ TEST_CASE("A replayed heartbeat is refused although its signature is valid") {
 }
 
 TEST_CASE("An oversized heartbeat is refused without parsing") {
-  Server h;
+  HeartbeatHandlerServer h;
   http::Request request;
   request.body.assign(contracts::kMaxHeartbeatBytes + 1, ' ');
   CHECK(h.heartbeats.answer("stadium", request).status == 413);
 }
 
 TEST_CASE("A node that has not completed its missed purges is not listed as a peer") {
-  Server h;
+  HeartbeatHandlerServer h;
   h.nodes.configure({{"stadium", "http://s"}, {"city", "http://c"}}, 1800ms);
   std::string behind = "city";
   h.heartbeats.exclude_peers([&](std::string_view node) { return node == behind; });

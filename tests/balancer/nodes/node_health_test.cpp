@@ -15,14 +15,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Server {
+struct NodeHealthServer {
   base::ManualClock clock;
   base::Log log{test::silent()};
   base::Metrics metrics;
   NodeRegistry registry{clock, log, metrics};
   std::int64_t sequence = 0;
 
-  Server() {
+  NodeHealthServer() {
     registry.configure({{"stadium", "http://s:81"}, {"city", "http://c:82"}}, 1800ms);
     beat(1s);
   }
@@ -69,7 +69,7 @@ struct Server {
 
 TEST_CASE(
     "Three failed probes in a row make a node unhealthy that probes had reached, and two good ones make it healthy") {
-  Server h;
+  NodeHealthServer h;
   h.probe(true);
   h.probe(false, 2);
   h.probe(true);
@@ -87,13 +87,13 @@ TEST_CASE(
 }
 
 TEST_CASE("Probes do not make a node unhealthy that this balancer never reached") {
-  Server h;
+  NodeHealthServer h;
   h.probe(false, 20);
   CHECK(h.state().condition == NodeCondition::up);
 }
 
 TEST_CASE("Reports of clients in three networks and one failed probe make a node unhealthy, and reports alone do not") {
-  Server h;
+  NodeHealthServer h;
   h.probe(true);
   h.report(2);
   h.report(2);
@@ -107,7 +107,7 @@ TEST_CASE("Reports of clients in three networks and one failed probe make a node
 }
 
 TEST_CASE("One failed probe after a lost connection makes a node unhealthy, until its next run") {
-  Server h;
+  NodeHealthServer h;
   h.probe(true);
   h.registry.connection_lost("stadium");
   CHECK(h.registry.take_due_probes() == std::vector<std::string>{"stadium"});
@@ -124,7 +124,7 @@ TEST_CASE("One failed probe after a lost connection makes a node unhealthy, unti
 }
 
 TEST_CASE("A node stays up if it answers a probe after a lost connection, or if no probe ever reached it") {
-  Server h;
+  NodeHealthServer h;
   h.registry.connection_lost("stadium");
   h.probe(false);
   CHECK(h.state().condition == NodeCondition::up);
@@ -136,7 +136,7 @@ TEST_CASE("A node stays up if it answers a probe after a lost connection, or if 
 }
 
 TEST_CASE("Reports of clients expire") {
-  Server h;
+  NodeHealthServer h;
   h.probe(true);
   h.report(3);
   h.beat(11s);
@@ -145,7 +145,7 @@ TEST_CASE("Reports of clients expire") {
 }
 
 TEST_CASE("A node that was lost once serves as soon as it returns, with a small share") {
-  Server h;
+  NodeHealthServer h;
   CHECK_FALSE(h.state().returned);
   h.flap();
   CHECK_FALSE(h.state().held_until);
@@ -160,7 +160,7 @@ TEST_CASE("A node that was lost once serves as soon as it returns, with a small 
 }
 
 TEST_CASE("A node that is lost repeatedly is held, longer each time, until it stays up") {
-  Server h;
+  NodeHealthServer h;
   h.flap();
   h.flap();
   CHECK(h.chosen() == "city");
@@ -179,7 +179,7 @@ TEST_CASE("A node that is lost repeatedly is held, longer each time, until it st
 }
 
 TEST_CASE("A drained node is marked as draining, and ramps up when the drain is ended") {
-  Server h;
+  NodeHealthServer h;
   CHECK_FALSE(h.registry.drain("nobody", true));
   CHECK(h.registry.drain("stadium", true));
   CHECK(h.state().draining_since);

@@ -10,14 +10,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Server {
+struct NodeRegistryServer {
   base::ManualClock clock;
   base::Log log{test::silent()};
   base::Metrics metrics;
   NodeRegistry registry{clock, log, metrics};
   std::int64_t sequence = 0;
 
-  Server() { registry.configure({{"stadium", "http://s:81"}, {"city", "http://c:82/"}}, 1800ms); }
+  NodeRegistryServer() { registry.configure({{"stadium", "http://s:81"}, {"city", "http://c:82/"}}, 1800ms); }
 
   contracts::Heartbeat heartbeat(const std::string& node) {
     contracts::Heartbeat h;
@@ -44,7 +44,7 @@ struct Server {
 }  // namespace
 
 TEST_CASE("After a start configured nodes are usable until the heartbeat timeout") {
-  Server h;
+  NodeRegistryServer h;
   CHECK(h.condition("stadium") == NodeCondition::unheard);
   CHECK(h.registry.table()->find("stadium")->is_usable());
   h.pass(1700ms);
@@ -54,7 +54,7 @@ TEST_CASE("After a start configured nodes are usable until the heartbeat timeout
 }
 
 TEST_CASE("A node that sends a heartbeat every second stays up") {
-  Server h;
+  NodeRegistryServer h;
   for (int i = 0; i < 20; ++i) {
     CHECK(h.hear("stadium") == NodeRegistry::HeartbeatResult::accepted);
     CHECK(h.condition("stadium") == NodeCondition::up);
@@ -65,7 +65,7 @@ TEST_CASE("A node that sends a heartbeat every second stays up") {
 }
 
 TEST_CASE("A silent node is down within two seconds of its last heartbeat, and returns with the next") {
-  Server h;
+  NodeRegistryServer h;
   h.hear("stadium");
   CHECK(h.says("tribune_balancer_node_up{node=\"stadium\"} 1"));
   h.pass(1700ms);
@@ -79,7 +79,7 @@ TEST_CASE("A silent node is down within two seconds of its last heartbeat, and r
 }
 
 TEST_CASE("A node that reports itself as unhealthy is not usable, and not down") {
-  Server h;
+  NodeRegistryServer h;
   auto beat = h.heartbeat("stadium");
   beat.healthy = false;
   beat.reason = "disk full";
@@ -91,13 +91,13 @@ TEST_CASE("A node that reports itself as unhealthy is not usable, and not down")
 }
 
 TEST_CASE("An unknown node is not added") {
-  Server h;
+  NodeRegistryServer h;
   CHECK(h.hear("nowhere") == NodeRegistry::HeartbeatResult::unknown_node);
   CHECK(h.registry.table()->nodes.size() == 2);
 }
 
 TEST_CASE("A replayed heartbeat does not keep a node up") {
-  Server h;
+  NodeRegistryServer h;
   const auto first = h.heartbeat("stadium");
   h.registry.record_heartbeat(first);
   h.pass(1000ms);
@@ -109,7 +109,7 @@ TEST_CASE("A replayed heartbeat does not keep a node up") {
 }
 
 TEST_CASE("Heartbeats are accepted after the node's clock stepped back, and after its restart") {
-  Server h;
+  NodeRegistryServer h;
   h.hear("stadium");
   h.clock.step_wall(-20s);
   CHECK(h.hear("stadium") == NodeRegistry::HeartbeatResult::accepted);
@@ -124,7 +124,7 @@ TEST_CASE("Heartbeats are accepted after the node's clock stepped back, and afte
 }
 
 TEST_CASE("Heartbeats without a sequence are distinguished from replays by their time") {
-  Server h;
+  NodeRegistryServer h;
   auto beat = h.heartbeat("stadium");
   beat.sequence = 0;
   CHECK(h.registry.record_heartbeat(beat) == NodeRegistry::HeartbeatResult::accepted);
@@ -134,7 +134,7 @@ TEST_CASE("Heartbeats without a sequence are distinguished from replays by their
 }
 
 TEST_CASE("Steps of the balancer's wall clock make no node down") {
-  Server h;
+  NodeRegistryServer h;
   h.hear("stadium");
   h.clock.step_wall(1h);
   h.registry.check();
@@ -142,7 +142,7 @@ TEST_CASE("Steps of the balancer's wall clock make no node down") {
 }
 
 TEST_CASE("A balancer that was suspended counts no silence of nodes during that time") {
-  Server h;
+  NodeRegistryServer h;
   h.hear("stadium");
   h.pass(500ms);
   h.clock.advance(10s);
@@ -153,7 +153,7 @@ TEST_CASE("A balancer that was suspended counts no silence of nodes during that 
 }
 
 TEST_CASE("The configured address is used, and without one the address of the heartbeat") {
-  Server h;
+  NodeRegistryServer h;
   h.hear("stadium");
   CHECK(h.registry.table()->find("stadium")->address->url == "http://s:81");
   CHECK(h.registry.table()->find("city")->address->url == "http://c:82");
@@ -166,7 +166,7 @@ TEST_CASE("The configured address is used, and without one the address of the he
 }
 
 TEST_CASE("A reload keeps the state of the remaining nodes") {
-  Server h;
+  NodeRegistryServer h;
   h.hear("stadium");
   const auto address = h.registry.table()->find("stadium")->address;
   h.registry.configure({{"stadium", "http://s:81"}}, 1800ms);
@@ -177,7 +177,7 @@ TEST_CASE("A reload keeps the state of the remaining nodes") {
 }
 
 TEST_CASE("A reader's table is immutable") {
-  Server h;
+  NodeRegistryServer h;
   const auto before = h.registry.table();
   h.hear("stadium");
   CHECK(before->find("stadium")->condition == NodeCondition::unheard);

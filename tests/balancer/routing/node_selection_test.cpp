@@ -16,7 +16,7 @@ using test::table;
 
 namespace {
 
-const base::SteadyTime kNow{1h};
+const base::SteadyTime kSelectionTime{1h};
 
 NodeState in_group(const std::string& id, const std::string& group, NodeCondition condition = NodeCondition::up) {
   auto made = node(id, condition);
@@ -37,12 +37,12 @@ RoutingQuestion from(std::string_view client) {
   RoutingQuestion question;
   question.client = base::parse_ip(client);
   question.channel = "demo";
-  question.now = kNow;
+  question.now = kSelectionTime;
   return question;
 }
 
 std::string choice(const NodeTable& nodes, RoutingQuestion question, const RoutingView& view = {}) {
-  question.now = kNow;
+  question.now = kSelectionTime;
   const auto made = choose_node(nodes, view, question);
   return (made.node ? made.node->address->id : "-") + " " + std::string(to_string(made.reason));
 }
@@ -168,14 +168,14 @@ TEST_CASE("A viewer returns to a better node only when that has spare capacity")
 
 TEST_CASE("A held node gets no viewers while another one is healthy") {
   auto held = node("a");
-  held.held_until = kNow + 5s;
+  held.held_until = kSelectionTime + 5s;
   CHECK(choice(table({held, node("b")})) == "b default_group");
   CHECK(choice(table({held})) == "a least_bad");
 }
 
 TEST_CASE("A drained node gets no new viewers and loses its viewers gradually within the drain time") {
   auto drained = in_group("a", "g");
-  drained.draining_since = kNow - 15s;
+  drained.draining_since = kSelectionTime - 15s;
   const auto nodes = table({drained, in_group("b", "g")});
   CHECK(choice(nodes).substr(0, 1) == "b");
   int left = 0;
@@ -183,7 +183,7 @@ TEST_CASE("A drained node gets no new viewers and loses its viewers gradually wi
     left += choice(nodes, RoutingQuestion{.channel = "demo", .current = "a", .session = session}).substr(0, 1) == "a";
   CHECK(left > 400);
   CHECK(left < 600);
-  drained.draining_since = kNow - 30s;
+  drained.draining_since = kSelectionTime - 30s;
   CHECK(choice(table({drained, in_group("b", "g")}), RoutingQuestion{.channel = "demo", .current = "a", .session = 7})
             .substr(0, 1) == "b");
 }
@@ -220,7 +220,7 @@ TEST_CASE("In a large group no node has more than 1.25 of the mean, and a traced
     SelectionTrace seen;
     auto question = from("192.0.2.1");
     question.channel = channel;
-    question.now = kNow + 1h;  // recomputes the sums
+    question.now = kSelectionTime + 1h;  // recomputes the sums
     CHECK(choose_node(nodes, {}, question).node == trace_choice(nodes, {}, question, seen).node);
   }
 }
@@ -239,7 +239,7 @@ TEST_CASE("New viewers since the last heartbeat count as load before the next he
 
 TEST_CASE("Viewers of other nodes return to a returning node as it ramps up, and new viewers at once") {
   auto back = in_group("a", "g");
-  back.returned = kNow - 15s;
+  back.returned = kSelectionTime - 15s;
   back.last.sent_mbps = 450;
   const auto nodes = [&] { return table({back, in_group("b", "h")}); };
   CHECK(choice(nodes()) == "a default_group");
@@ -260,11 +260,11 @@ TEST_CASE("Nodes are found for more channels than the cache of orders holds") {
 
 TEST_CASE("A returning node begins with a small share") {
   auto fresh = in_group("a", "g");
-  fresh.returned = kNow;
+  fresh.returned = kSelectionTime;
   const auto nodes = table({fresh, in_group("b", "g")});
-  CHECK(ramp_factor(nodes.nodes[0], {}, kNow) == doctest::Approx(0.1));
-  CHECK(ramp_factor(nodes.nodes[0], {}, kNow + 15s) == doctest::Approx(0.55));
-  CHECK(ramp_factor(nodes.nodes[0], {}, kNow + 1h) == doctest::Approx(1));
+  CHECK(ramp_factor(nodes.nodes[0], {}, kSelectionTime) == doctest::Approx(0.1));
+  CHECK(ramp_factor(nodes.nodes[0], {}, kSelectionTime + 15s) == doctest::Approx(0.55));
+  CHECK(ramp_factor(nodes.nodes[0], {}, kSelectionTime + 1h) == doctest::Approx(1));
   for (int viewer = 0; viewer < 1'000; ++viewer)
     choose_node(nodes, {}, from("192.0.2.1")).node->viewers->count.fetch_add(1);
   CHECK(nodes.nodes[0].viewers->count < 150);
@@ -309,7 +309,7 @@ TEST_CASE("A full node is skipped for the next rank, and exceeds its limit only 
   CHECK(choice(nodes, question, view) == "c1 zone");
   limits.limited_groups = limits.full_groups = {"city", "near", "far"};
   CHECK(choice(nodes, question, view) == "s1 deep_zone");
-  question.now = kNow;
+  question.now = kSelectionTime;
   CHECK(choose_node(nodes, view, question).is_full);
   question.current = "c1";  // a viewer stays at their current node
   CHECK(choose_node(nodes, view, question).node->address->id == "c1");
@@ -326,7 +326,7 @@ TEST_CASE("The alternatives of a viewer are listed in the order of the ranks, up
   limits.full_nodes = {"s1"};
   limits.limited_groups = {"city"};
   auto question = from("10.1.2.3");
-  question.now = kNow;
+  question.now = kSelectionTime;
   question.limits = &limits;
   const auto found = alternatives(nodes, view, question);
   CHECK(found.nodes == std::vector<access::NodeRef>{{"stadium", "s1"}, {"city", "c1"}, {"near", "n1"}, {"far", "f1"}});
@@ -383,7 +383,7 @@ TEST_CASE("Groups are listed in the order of the ranks, with their state open or
   CHECK(told(from("10.1.2.3"), 2) == "stadium, city, ");
   look(nodes, "s1", NodeCondition::down);
   CHECK(told(from("10.1.2.3"), 1) == "stadium strained, ");
-  nodes.nodes[1].draining_since = kNow;
+  nodes.nodes[1].draining_since = kSelectionTime;
   CHECK(told(from("10.1.2.3"), 2) == "stadium closed strained, city, ");
   auto question = from("10.1.2.3");
   question.proved = {"f1"};

@@ -17,10 +17,10 @@ using test::table;
 
 namespace {
 
-constexpr access::SessionId kViewer = 0xfedcba9876543210ull;
+constexpr access::SessionId kRecordedViewer = 0xfedcba9876543210ull;
 
 /// Pins over a store that outlives them, as at a restart.
-struct Disk {
+struct PinsDisk {
   std::filesystem::path folder =
       std::filesystem::temp_directory_path() / fmt::format("pin_records_test_{}", ::getpid());
   base::Log log{test::silent()};
@@ -30,8 +30,8 @@ struct Disk {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<SessionPins> session_pins;
 
-  Disk() { restart(); }
-  ~Disk() {
+  PinsDisk() { restart(); }
+  ~PinsDisk() {
     session_pins.reset();
     store.reset();
     std::filesystem::remove_all(folder);
@@ -51,7 +51,8 @@ struct Disk {
   std::string see(const std::string& chosen, std::int64_t first, std::int64_t next,
                   std::chrono::milliseconds held = 1min) {
     std::string out;
-    for (const auto& pin : session_pins->pin(kViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false))
+    for (const auto& pin :
+         session_pins->pin(kRecordedViewer, {first, next, held}, nodes, nodes.find(chosen)->address, false))
       out += (out.empty() ? "" : " ") + std::to_string(pin.first_msn) + "=" + pin.node_url.substr(7);
     return out;
   }
@@ -82,18 +83,18 @@ TEST_CASE("Pin records are read as they were written, and malformed ones are ref
 }
 
 TEST_CASE("After a restart a session's listed segments keep their nodes") {
-  Disk disk;
+  PinsDisk disk;
   disk.see("a", 100, 106);
   CHECK(disk.see("b", 101, 107) == "0=a 106=b");
-  disk.session_pins->prefer(kViewer, "b");
+  disk.session_pins->prefer(kRecordedViewer, "b");
   disk.restart();
-  CHECK(disk.session_pins->last_node(kViewer) == "b");
-  CHECK(disk.session_pins->preferred(kViewer) == "b");
+  CHECK(disk.session_pins->last_node(kRecordedViewer) == "b");
+  CHECK(disk.session_pins->preferred(kRecordedViewer) == "b");
   CHECK(disk.see("b", 102, 108) == "0=a 106=b");
 }
 
 TEST_CASE("A change after a restart begins after everything that any rendition may have listed") {
-  Disk disk;
+  PinsDisk disk;
   disk.see("a", 100, 106);
   disk.restart();
   CHECK(disk.see("b", 100, 106) == "0=a");
@@ -101,11 +102,11 @@ TEST_CASE("A change after a restart begins after everything that any rendition m
 }
 
 TEST_CASE("The record of a session is removed with it, or when it does not return") {
-  Disk disk;
+  PinsDisk disk;
   disk.see("a", 100, 106);
   CHECK(disk.records() == 1);
   CHECK(disk.session_pins->unsaved() == 0);
-  disk.session_pins->release(kViewer);
+  disk.session_pins->release(kRecordedViewer);
   CHECK(disk.records() == 0);
   disk.see("a", 100, 106);
   disk.restart();
@@ -118,7 +119,7 @@ TEST_CASE("The record of a session is removed with it, or when it does not retur
 }
 
 TEST_CASE("After a restart the pins of a long window are held as long as without one") {
-  Disk disk;
+  PinsDisk disk;
   disk.see("a", 100, 106, 4h);
   disk.see("b", 101, 107, 4h);
   disk.restart();
@@ -133,12 +134,12 @@ TEST_CASE("After a restart the pins of a long window are held as long as without
 }
 
 TEST_CASE("A session that returned stays when the others are removed") {
-  Disk disk;
+  PinsDisk disk;
   disk.see("a", 100, 106);
   disk.restart();
   disk.see("a", 101, 107);
   disk.clock.advance(10min);
   disk.sweep();
   CHECK(disk.records() == 1);
-  CHECK(disk.session_pins->last_node(kViewer) == "a");
+  CHECK(disk.session_pins->last_node(kRecordedViewer) == "a");
 }

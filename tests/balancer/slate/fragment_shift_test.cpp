@@ -17,21 +17,23 @@ std::string number(std::uint64_t value, int bytes) {
   return out;
 }
 
-std::string box(const std::string& type, const std::string& body) { return number(8 + body.size(), 4) + type + body; }
+std::string shifted_box(const std::string& type, const std::string& body) {
+  return number(8 + body.size(), 4) + type + body;
+}
 std::string full_box(const std::string& type, int version, std::uint32_t flags, const std::string& body) {
-  return box(type, number(static_cast<std::uint64_t>(version) << 24 | flags, 4) + body);
+  return shifted_box(type, number(static_cast<std::uint64_t>(version) << 24 | flags, 4) + body);
 }
 
 std::string track(std::uint32_t id, std::uint32_t timescale, int version) {
   const std::string times(version == 0 ? 8 : 16, '\0');
-  return box("trak",
-             full_box("tkhd", version, 7, times + number(id, 4) + std::string(60, '\0')) +
-                 box("mdia", full_box("mdhd", version, 0, times + number(timescale, 4) + std::string(8, '\0'))));
+  return shifted_box("trak", full_box("tkhd", version, 7, times + number(id, 4) + std::string(60, '\0')) +
+                                 shifted_box("mdia", full_box("mdhd", version, 0,
+                                                              times + number(timescale, 4) + std::string(8, '\0'))));
 }
 
 std::string init() {
-  return box("ftyp", "iso5") +
-         box("moov", full_box("mvhd", 0, 0, std::string(96, '\0')) + track(1, 12'800, 0) + track(2, 48'000, 1));
+  return shifted_box("ftyp", "iso5") +
+         shifted_box("moov", full_box("mvhd", 0, 0, std::string(96, '\0')) + track(1, 12'800, 0) + track(2, 48'000, 1));
 }
 
 std::string tfdt(int version, std::uint64_t time) {
@@ -39,12 +41,12 @@ std::string tfdt(int version, std::uint64_t time) {
 }
 
 std::string traf(std::uint32_t id, const std::string& time, std::uint32_t data_offset = 200) {
-  return box("traf", full_box("tfhd", 0, 0x20000, number(id, 4)) + time +
-                         full_box("trun", 0, 1, number(3, 4) + number(data_offset, 4)));
+  return shifted_box("traf", full_box("tfhd", 0, 0x20000, number(id, 4)) + time +
+                                 full_box("trun", 0, 1, number(3, 4) + number(data_offset, 4)));
 }
 
 std::string moof(std::uint32_t sequence, const std::string& tracks) {
-  return box("moof", full_box("mfhd", 0, 0, number(sequence, 4)) + tracks);
+  return shifted_box("moof", full_box("mfhd", 0, 0, number(sequence, 4)) + tracks);
 }
 
 std::string sidx(int version, std::uint64_t time) {
@@ -63,16 +65,17 @@ TEST_CASE("The timescales of an init section are those of its tracks") {
   CHECK(timescales_of(init()).value() == kTimescales);
   CHECK_FALSE(timescales_of(""));
   CHECK_FALSE(timescales_of("not a box at all"));
-  CHECK_FALSE(timescales_of(box("moov", "")));
-  CHECK_FALSE(timescales_of(box("moov", track(1, 0, 0))));
+  CHECK_FALSE(timescales_of(shifted_box("moov", "")));
+  CHECK_FALSE(timescales_of(shifted_box("moov", track(1, 0, 0))));
 }
 
 TEST_CASE("All tracks of a segment are shifted by the same time, and its fragments' numbers continue") {
   const auto made = [](std::uint64_t by_ms, std::uint32_t by_fragments) {
-    return box("styp", "msdh") + sidx(1, 512 + by_ms * 12'800 / 1000) +
+    return shifted_box("styp", "msdh") + sidx(1, 512 + by_ms * 12'800 / 1000) +
            moof(1 + by_fragments,
                 traf(1, tfdt(1, 25'600 + by_ms * 12'800 / 1000)) + traf(2, tfdt(1, 96'000 + by_ms * 48))) +
-           box("mdat", "samples") + moof(2 + by_fragments, traf(2, tfdt(1, 97'024 + by_ms * 48))) + box("mdat", "more");
+           shifted_box("mdat", "samples") + moof(2 + by_fragments, traf(2, tfdt(1, 97'024 + by_ms * 48))) +
+           shifted_box("mdat", "more");
   };
   CHECK(shifted(made(0, 0), kTimescales, {0ms, 0}).value() == made(0, 0));
   CHECK(shifted(made(0, 0), kTimescales, {12'000ms, 12}).value() == made(12'000, 12));
@@ -82,11 +85,11 @@ TEST_CASE("All tracks of a segment are shifted by the same time, and its fragmen
 
 TEST_CASE("32-bit times become 64-bit times, and the offsets of the samples are adjusted") {
   const auto before =
-      sidx(0, 0) + moof(1, traf(1, tfdt(0, 25'600)) + traf(2, tfdt(0, 96'000))) + box("mdat", "samples");
+      sidx(0, 0) + moof(1, traf(1, tfdt(0, 25'600)) + traf(2, tfdt(0, 96'000))) + shifted_box("mdat", "samples");
   const auto by = static_cast<std::uint64_t>(kFar.count());
   const auto after =
       moof(8, traf(1, tfdt(1, 25'600 + by / 1000 * 12'800), 208) + traf(2, tfdt(1, 96'000 + by * 48), 208)) +
-      box("mdat", "samples");
+      shifted_box("mdat", "samples");
   CHECK(shifted(before, kTimescales, {kFar, 7}).value() == after);
 }
 
@@ -95,16 +98,16 @@ TEST_CASE("A segment that cannot be shifted is reported") {
   CHECK(fails(moof(1, traf(3, tfdt(1, 0)))));
   CHECK(fails(moof(1, traf(1, ""))));
   CHECK(fails(moof(1, traf(1, tfdt(1, 0) + tfdt(1, 0)))));
-  CHECK(fails(moof(1, box("traf", tfdt(1, 0)))));
+  CHECK(fails(moof(1, shifted_box("traf", tfdt(1, 0)))));
   CHECK(fails(moof(1, traf(1, full_box("tfdt", 1, 0, "1234")))));
   CHECK(fails(moof(1, traf(1, tfdt(0, 0) + full_box("saio", 0, 0, "12345678")))));
-  CHECK(fails(moof(1, box("traf", full_box("tfhd", 0, 1, number(1, 4) + number(0, 8)) + tfdt(0, 0)))));
-  CHECK_FALSE(fragments_in(box("mdat", "x")));
+  CHECK(fails(moof(1, shifted_box("traf", full_box("tfhd", 0, 1, number(1, 4) + number(0, 8)) + tfdt(0, 0)))));
+  CHECK_FALSE(fragments_in(shifted_box("mdat", "x")));
 }
 
 TEST_CASE("Damaged boxes are refused or copied, whatever was damaged") {
   const auto whole =
-      sidx(1, 512) + moof(1, traf(1, tfdt(1, 25'600)) + traf(2, tfdt(0, 96'000))) + box("mdat", "samples");
+      sidx(1, 512) + moof(1, traf(1, tfdt(1, 25'600)) + traf(2, tfdt(0, 96'000))) + shifted_box("mdat", "samples");
   const auto head = init();
   for (std::size_t length = 0; length < whole.size(); ++length) {
     const auto moved = shifted(std::string_view(whole).substr(0, length), kTimescales, {kFar, 1});

@@ -44,14 +44,16 @@ std::string bytes(std::uint64_t value, int count) {
   return out;
 }
 
-std::string box(const std::string& type, const std::string& body) { return bytes(8 + body.size(), 4) + type + body; }
+std::string slate_box(const std::string& type, const std::string& body) {
+  return bytes(8 + body.size(), 4) + type + body;
+}
 
 /// A fragment of track 1 at a time of its timescale, 1000.
 std::string fragment(std::uint32_t sequence, std::uint64_t time) {
-  return box("moof", box("mfhd", bytes(0, 4) + bytes(sequence, 4)) +
-                         box("traf", box("tfhd", bytes(0, 4) + bytes(1, 4)) +
-                                         box("tfdt", bytes(1u << 24, 4) + bytes(time, 8)))) +
-         box("mdat", "x");
+  return slate_box("moof", slate_box("mfhd", bytes(0, 4) + bytes(sequence, 4)) +
+                               slate_box("traf", slate_box("tfhd", bytes(0, 4) + bytes(1, 4)) +
+                                                     slate_box("tfdt", bytes(1u << 24, 4) + bytes(time, 8)))) +
+         slate_box("mdat", "x");
 }
 
 /// Three segments of 2,002 ms in slots of two seconds, real boxes.
@@ -59,9 +61,9 @@ std::shared_ptr<const Slate> fragmented_slate(const std::string& more = "") {
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("slate_test_{}_fragmented", ::getpid());
   std::filesystem::create_directories(folder / "demo");
   const std::string times(8, '\0');
-  std::ofstream(folder / "demo" / "init.mp4")
-      << box("moov", box("trak", box("tkhd", bytes(0, 4) + times + bytes(1, 4)) +
-                                     box("mdia", box("mdhd", bytes(0, 4) + times + bytes(1'000, 4)))));
+  std::ofstream(folder / "demo" / "init.mp4") << slate_box(
+      "moov", slate_box("trak", slate_box("tkhd", bytes(0, 4) + times + bytes(1, 4)) +
+                                    slate_box("mdia", slate_box("mdhd", bytes(0, 4) + times + bytes(1'000, 4)))));
   for (std::uint32_t i = 0; i < 3; ++i)
     std::ofstream(folder / "demo" / fmt::format("{}.m4s", i)) << fragment(i + 1, i * 2'002);
   std::ofstream(folder / "demo" / "slate.json")

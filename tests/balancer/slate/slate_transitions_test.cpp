@@ -16,11 +16,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Disk {
+struct TransitionsDisk {
   std::filesystem::path folder = std::filesystem::temp_directory_path() / fmt::format("turn_book_test_{}", ::getpid());
   base::Log log{test::silent()};
   base::Metrics metrics;
-  ~Disk() { std::filesystem::remove_all(folder); }
+  ~TransitionsDisk() { std::filesystem::remove_all(folder); }
   std::unique_ptr<store::Store> open() {
     auto store = store::Store::open({folder.string(), {std::string(kTransitionsTable)}, 1 << 24, 1ms, "test 1"}, log);
     REQUIRE(store);
@@ -39,7 +39,7 @@ TEST_CASE("A transition is read as it was written, and a malformed one is refuse
 }
 
 TEST_CASE("The first transition of a viewer is kept, and is in force once it is on disk") {
-  Disk disk;
+  TransitionsDisk disk;
   base::ManualClock clock;
   auto store = disk.open();
   SlateTransitions transitions(clock, disk.metrics);
@@ -54,7 +54,7 @@ TEST_CASE("The first transition of a viewer is kept, and is in force once it is 
 }
 
 TEST_CASE("Transitions survive the process until their viewers are gone") {
-  Disk disk;
+  TransitionsDisk disk;
   base::ManualClock clock;
   {
     auto store = disk.open();
@@ -84,7 +84,7 @@ TEST_CASE("Transitions survive the process until their viewers are gone") {
 }
 
 TEST_CASE("A transition is kept as long as its viewer's session can last, also across a restart") {
-  Disk disk;
+  TransitionsDisk disk;
   base::ManualClock clock;
   const auto sweep = [](SlateTransitions& transitions) {
     for (int i = 0; i < 8; ++i) transitions.sweep({});
@@ -108,7 +108,7 @@ TEST_CASE("A transition is kept as long as its viewer's session can last, also a
 }
 
 TEST_CASE("The number of transitions is bounded: the least recently seen is evicted, on disk too, and counted") {
-  Disk disk;
+  TransitionsDisk disk;
   base::ManualClock clock;
   std::size_t left = 0;
   {
@@ -133,7 +133,7 @@ TEST_CASE("The number of transitions is bounded: the least recently seen is evic
 }
 
 TEST_CASE("The slates' time follows the wall clock forward and never goes back, not even at a restart") {
-  Disk disk;
+  TransitionsDisk disk;
   base::ManualClock clock;
   base::Metrics metrics;
   const auto texts = std::make_shared<RenderedPlaylists>(clock, metrics, kRenderedBytes);

@@ -14,12 +14,13 @@ namespace {
 
 const base::WallTime kWall{std::chrono::seconds{1'700'000'000}};
 
-std::shared_ptr<base::KeyRing> ring(const std::string& id = "k1") {
+std::shared_ptr<base::KeyRing> rendering_keys(const std::string& id = "k1") {
   return std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{id, "0123456789abcdef", std::nullopt}});
 }
 
 struct RenderingFixture {
-  LinkMaking making{"demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {"https://ads"}), ring()};
+  LinkMaking making{"demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {"https://ads"}),
+                    rendering_keys()};
   Timeline timeline{[] { return std::string("ep1"); }};
   SourceLinks source_links;
   base::Metrics metrics;
@@ -113,7 +114,7 @@ TEST_CASE(
                                                                                           // would not arrive unchanged
   CHECK(found[1] == "https://elsewhere/l.json");
   CHECK(found[2] == "data:application/json,{}");
-  s.making.keys = ring("k2");
+  s.making.keys = rendering_keys("k2");
   CHECK(uris(s.text(text))[0] == found[0]);  // a listed link keeps its text
   s.making.serves_documents = false;
   CHECK(uris(s.text(text))[0] == "http://origin/live/demo/720p/l.json?a=%2f");
@@ -157,7 +158,7 @@ TEST_CASE("a listed link keeps its text: another key, another host after a redir
   RenderingFixture s;
   const LinkPins pins{{0, "http://a:1"}};
   const auto before = uris(s.text(live_text(5, 8), pins));
-  s.making.keys = ring("k2");
+  s.making.keys = rendering_keys("k2");
   s.base = "https://ads/mirror/v.m3u8";
   s.expires += 1000;
   s.now += std::chrono::seconds{2};
@@ -171,7 +172,7 @@ TEST_CASE("a hint keeps its text when it becomes a part") {
   RenderingFixture s;
   const std::string head = live_text(5, 6) + "#EXT-X-PART:DURATION=1,URI=\"p0\"\n";
   const auto hinted = uris(s.text(head + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p1\"\n", {{0, "http://a"}}));
-  s.making.keys = ring("k2");
+  s.making.keys = rendering_keys("k2");
   const auto listed = uris(s.text(head + "#EXT-X-PART:DURATION=1,URI=\"p1\"\n", {{0, "http://a"}}));
   CHECK(hinted[2] == listed[2]);
 }
@@ -188,7 +189,7 @@ TEST_CASE("a part has its own link when it differs from the hint before it") {
   }
   const auto listed = uris(s.text(head + "#EXT-X-PART:DURATION=1,URI=\"ad1\"\n", pins));
   CHECK(listed[2].find("/ad1?") != std::string::npos);
-  s.making.keys = ring("k2");
+  s.making.keys = rendering_keys("k2");
   CHECK(uris(s.text(head + "#EXT-X-PART:DURATION=1,URI=\"ad1?token=2\"\n", pins))[2] ==
         listed[2]);  // a listed link keeps its text
 }

@@ -27,7 +27,7 @@ hls::Playlist dated(std::int64_t first, std::int64_t end, int second, const std:
   return playlist_of(text);
 }
 
-struct TimelineFixture {
+struct AlignmentFixture {
   base::ManualClock clock;
   int epochs = 0;
   Timeline timeline{[this] { return "e" + std::to_string(epochs++); }};
@@ -58,7 +58,7 @@ struct TimelineFixture {
 }  // namespace
 
 TEST_CASE("an origin with the same names and numbers is the same timeline") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(live(10, 15), 0);
   const auto shown = s.see(live(11, 16), 1);
   CHECK(shown.verdict == Verdict::newer);
@@ -67,7 +67,7 @@ TEST_CASE("an origin with the same names and numbers is the same timeline") {
 }
 
 TEST_CASE("an origin with other numbers and names continues by its dates, without a discontinuity") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(dated(100, 105, 0, "a"), 0);                  // 12:00:00 to 12:00:10
   const auto shown = s.see(dated(7, 12, 4, "b"), 1);  // 12:00:04 to 12:00:14
   REQUIRE(shown.playlist);
@@ -102,7 +102,7 @@ TEST_CASE("dates of two origins that differ by milliseconds, or in notation, are
               std::to_string(first + static_cast<std::int64_t>(i)) + ".ts\n";
     return playlist_of(text);
   };
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(at(100, "a", {"12:00:00.995Z", "12:00:02.995Z", "12:00:04.995Z"}), 0);
   const auto shown = s.see(at(7, "b", {"14:00:03.0051234+0200", "14:00:05.005+02", "14:00:07.005+02:00"}), 1);
   REQUIRE(shown.playlist);
@@ -111,7 +111,7 @@ TEST_CASE("dates of two origins that differ by milliseconds, or in notation, are
 }
 
 TEST_CASE("a segment that begins half a segment later is that segment, not the next") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   const auto shown = s.see(dated(7, 13, 1, "b"), 1);  // from 12:00:01, which is equally near to both of two segments
   REQUIRE(shown.playlist);
@@ -120,7 +120,7 @@ TEST_CASE("a segment that begins half a segment later is that segment, not the n
 }
 
 TEST_CASE("two origins with long windows are compared in time that grows with their length") {
-  TimelineFixture s;
+  AlignmentFixture s;
   std::string tags = "#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:00.000Z\n";
   const auto first = playlist_of(live_text(0, 40'000, "a", tags));
   const auto second = playlist_of(live_text(50'000, 90'001, "b", tags));
@@ -133,7 +133,7 @@ TEST_CASE("two origins with long windows are compared in time that grows with th
 }
 
 TEST_CASE("an origin whose first segment directly follows the last one seen also continues") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   const auto shown = s.see(dated(0, 5, 10, "b"), 1);
   REQUIRE(shown.playlist);
@@ -142,7 +142,7 @@ TEST_CASE("an origin whose first segment directly follows the last one seen also
 }
 
 TEST_CASE("without dates, names and durations determine the numbers") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(live(100, 105), 0);
   auto text = live_text(102, 107);
   text.replace(text.find("SEQUENCE:102"), 12, "SEQUENCE:2");  // the same files with other numbers
@@ -154,7 +154,7 @@ TEST_CASE("without dates, names and durations determine the numbers") {
 }
 
 TEST_CASE("an origin that is behind shows nothing until it has a new segment") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   CHECK(s.see(dated(0, 5, 0, "b"), 1).verdict == Verdict::older_copy);
   CHECK(s.epochs == 1);
@@ -165,7 +165,7 @@ TEST_CASE("an origin that is behind shows nothing until it has a new segment") {
 }
 
 TEST_CASE("a gap of a few segments between two origins is listed as gaps, and the media continues after it") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(dated(100, 105, 0, "a"), 0);  // to 12:00:10
   const auto text = [](const Timeline::Outcome& o) { return hls::write(*o.playlist, {}); };
   const auto shown = s.see(dated(7, 11, 14, "b"), 1);  // from 12:00:14
@@ -218,7 +218,7 @@ TEST_CASE("a gap of a few segments between two origins is listed as gaps, and th
 }
 
 TEST_CASE("a gap that is no multiple of a segment is divided into gaps no longer than the target duration") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   const auto shown = s.see(dated(7, 11, 15, "b"), 1);  // 5 s are missing
   REQUIRE(shown.playlist);
@@ -227,7 +227,7 @@ TEST_CASE("a gap that is no multiple of a segment is divided into gaps no longer
 }
 
 TEST_CASE("without dates a name with a counter determines how many segments are missing") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(live(98, 103, "v1/seg"), 0);  // seg102 is the last one
   auto text = live_text(105, 109, "v1/seg");
   SUBCASE("under the same numbers") {}
@@ -243,7 +243,7 @@ TEST_CASE("without dates a name with a counter determines how many segments are 
 
 TEST_CASE("a gap of more than kMaxHole segments is another timeline") {
   for (const auto& [missing, discontinuity] : {std::pair{hls::kMaxHole, 0}, {hls::kMaxHole + 1, 1}}) {
-    TimelineFixture s, t;
+    AlignmentFixture s, t;
     s.see(dated(100, 105, 0, "a"), 0);
     CHECK(s.see(dated(7, 11, 10 + 2 * static_cast<int>(missing), "b"), 1)
               .playlist->segments.back()
@@ -254,7 +254,7 @@ TEST_CASE("a gap of more than kMaxHole segments is another timeline") {
 }
 
 TEST_CASE("segments that a short window has passed are no gap while the old tail is listed") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(dated(100, 110, 0, "a"), 0);  // ten segments, to 12:00:20
   s.see(dated(0, 3, 20, "b"), 1);     // three of the other origin's
   const auto shown = s.see(dated(1, 4, 22, "b"), 1);
@@ -265,7 +265,7 @@ TEST_CASE("segments that a short window has passed are no gap while the old tail
 }
 
 TEST_CASE("media that does not meet what was listed begins after a discontinuity") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   const auto shown = s.see(dated(0, 5, 60, "b"), 1);
   REQUIRE(shown.playlist);
@@ -275,7 +275,7 @@ TEST_CASE("media that does not meet what was listed begins after a discontinuity
 }
 
 TEST_CASE("a restart of the process between two origins loses no state") {
-  TimelineFixture s;
+  AlignmentFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
   s.restart();
   const auto shown = s.see(dated(7, 12, 4, "b"), 1);

@@ -8,19 +8,19 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 
 namespace {
 
 constexpr std::string_view kMap =
     R"({"version":"2","channels":[{"id":"new","base":"http://origin.test/new/","extra_origins":[]}]})";
 
-struct Fixture {
+struct HeartbeatSenderFixture {
   Folder folder;
   NodeUnderTest node{folder.path()};
   std::unique_ptr<HeartbeatSender> sender;
 
-  Fixture() {
+  HeartbeatSenderFixture() {
     auto view = std::make_shared<NodeView>(*node.view.get());
     view->settings.public_url = "http://stadium.test";
     view->settings.balancers = {"http://balancer.test"};
@@ -31,7 +31,7 @@ struct Fixture {
                                                          node.peers, [] { return contracts::Heartbeat{}; }},
                                           node.workers.worker());
   }
-  ~Fixture() {
+  ~HeartbeatSenderFixture() {
     node.workers.on(0, [&] { sender.reset(); });
   }
 
@@ -51,7 +51,8 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "A heartbeat is signed for its path and counted, and its response updates the channel map") {
+TEST_CASE_FIXTURE(HeartbeatSenderFixture,
+                  "A heartbeat is signed for its path and counted, and its response updates the channel map") {
   node.workers.on(0, [&] { sender->start(); });
   const auto first = node.origin(0);
   CHECK(first->request.method == http::Method::post);
@@ -75,7 +76,8 @@ TEST_CASE_FIXTURE(Fixture, "A heartbeat is signed for its path and counted, and 
   CHECK(second->run == heartbeat->run);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A response that is unsigned, signed for another path or an error changes nothing") {
+TEST_CASE_FIXTURE(HeartbeatSenderFixture,
+                  "A response that is unsigned, signed for another path or an error changes nothing") {
   node.workers.on(0, [&] { sender->start(); });
   answer(node.origin(0), 200, kMap, "");
   answer(node.origin(1), 200, kMap, sign("200 /internal/v1/nodes/city", kMap));
@@ -85,7 +87,7 @@ TEST_CASE_FIXTURE(Fixture, "A response that is unsigned, signed for another path
   CHECK_FALSE(sender->has_balancer());
 }
 
-TEST_CASE_FIXTURE(Fixture, "The last heartbeat reports that the node stops, and none follows") {
+TEST_CASE_FIXTURE(HeartbeatSenderFixture, "The last heartbeat reports that the node stops, and none follows") {
   node.workers.on(0, [&] {
     sender->start();
     sender->stop();

@@ -7,11 +7,11 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 
 namespace {
 
-struct Fixture {
+struct NodePushClientFixture {
   Folder folder;
   NodeUnderTest node{folder.path()};
   const std::string run = "r";
@@ -20,7 +20,7 @@ struct Fixture {
   std::vector<std::string> followed;
   std::unique_ptr<NodePushClient> listener;
 
-  Fixture() {
+  NodePushClientFixture() {
     auto view = std::make_shared<NodeView>(*node.view.get());
     view->settings.balancers = {"http://balancer.test"};
     node.view.publish(view);
@@ -38,7 +38,7 @@ struct Fixture {
         node.workers.worker());
     node.workers.on(0, [&] { listener->start(); });
   }
-  ~Fixture() {
+  ~NodePushClientFixture() {
     node.workers.on(0, [&] { listener.reset(); });
   }
 
@@ -66,7 +66,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "A push is acknowledged by the next poll, after its fills have begun") {
+TEST_CASE_FIXTURE(NodePushClientFixture, "A push is acknowledged by the next poll, after its fills have begun") {
   const auto first = question(0);
   CHECK(first.node == "stadium");
   CHECK(first.run == "r");
@@ -81,13 +81,14 @@ TEST_CASE_FIXTURE(Fixture, "A push is acknowledged by the next poll, after its f
   CHECK(second.sequence > first.sequence);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A response with the signature of another path begins no fill, and the node polls again") {
+TEST_CASE_FIXTURE(NodePushClientFixture,
+                  "A response with the signature of another path begins no fill, and the node polls again") {
   answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}}, "200 /internal/v1/nodes/city/news");
   CHECK(question(1).acknowledged == 0);
   node.workers.on(0, [&] { CHECK(begun.empty()); });
 }
 
-TEST_CASE_FIXTURE(Fixture, "A stopped client does not poll again when its fills have begun") {
+TEST_CASE_FIXTURE(NodePushClientFixture, "A stopped client does not poll again when its fills have begun") {
   answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}});
   node.workers.on(0, [&] {
     listener->stop();
@@ -96,7 +97,8 @@ TEST_CASE_FIXTURE(Fixture, "A stopped client does not poll again when its fills 
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "The result of an order is sent in a poll, and repeated until a balancer has received it") {
+TEST_CASE_FIXTURE(NodePushClientFixture,
+                  "The result of an order is sent in a poll, and repeated until a balancer has received it") {
   answer(0, {18, {}, {{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}}}});
   REQUIRE(node.workers.asked() >= 2);
   std::size_t n = 1;

@@ -13,7 +13,7 @@ namespace {
 
 using Outcome = BodyPump::Outcome;
 
-struct Fixture {
+struct BodyPumpFixture {
   Workers workers{1};
   base::Metrics metrics;
   base::Counter sent_bytes{metrics.counter("sent_total", "")};
@@ -44,7 +44,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "The pump queues one window, and continues as the socket accepts bytes") {
+TEST_CASE_FIXTURE(BodyPumpFixture, "The pump queues one window, and continues as the socket accepts bytes") {
   run([&](BodyPump& pump, FakeExchange& client, FillReader& reader) {
     for (std::size_t at = 0; at < body.size(); at += 16'384) append(at, 16'384);
     fill->finish("\"t\"", 0, 0);
@@ -62,7 +62,7 @@ TEST_CASE_FIXTURE(Fixture, "The pump queues one window, and continues as the soc
   CHECK(channel_bytes == body.size());
 }
 
-TEST_CASE_FIXTURE(Fixture, "The pump reports why it sent fewer bytes than requested") {
+TEST_CASE_FIXTURE(BodyPumpFixture, "The pump reports why it sent fewer bytes than requested") {
   run([&](BodyPump& pump, FakeExchange&, FillReader& reader) {
     CHECK(send(pump, reader) == Outcome::waiting);
     append(0, 1000);
@@ -76,7 +76,7 @@ TEST_CASE_FIXTURE(Fixture, "The pump reports why it sent fewer bytes than reques
   });
 }
 
-TEST_CASE_FIXTURE(Fixture, "A stopped pump writes nothing") {
+TEST_CASE_FIXTURE(BodyPumpFixture, "A stopped pump writes nothing") {
   run([&](BodyPump& pump, FakeExchange&, FillReader& reader) {
     append(0, 1000);
     CHECK(pump.send(reader, 1000, [&](Fill::Phase) { pump.stop(); }) == Outcome::stopped);
@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(Fixture, "A stopped pump writes nothing") {
   CHECK(seen->body.empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "The pump calls back once when the socket has accepted its bytes") {
+TEST_CASE_FIXTURE(BodyPumpFixture, "The pump calls back once when the socket has accepted its bytes") {
   int calls = 0;
   run([&](BodyPump& pump, FakeExchange& client, FillReader& reader) {
     append(0, 100'000);

@@ -7,11 +7,11 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 
 namespace {
 
-struct Fixture {
+struct DiskMaintenanceFixture {
   Folder folder;
   NodeUnderTest node{folder.path()};
 
@@ -35,7 +35,8 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "A file is removed after its record was, so that a kill leaves no record without a file") {
+TEST_CASE_FIXTURE(DiskMaintenanceFixture,
+                  "A file is removed after its record was, so that a kill leaves no record without a file") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   REQUIRE(recorded_generation(object->id) == object->generation);
@@ -45,7 +46,7 @@ TEST_CASE_FIXTURE(Fixture, "A file is removed after its record was, so that a ki
   CHECK_FALSE(recorded_generation(object->id));
 }
 
-TEST_CASE_FIXTURE(Fixture, "A damaged file is removed after its record was") {
+TEST_CASE_FIXTURE(DiskMaintenanceFixture, "A damaged file is removed after its record was") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   node.disk_maintenance.damaged(object, "a test says so");
@@ -53,7 +54,7 @@ TEST_CASE_FIXTURE(Fixture, "A damaged file is removed after its record was") {
   CHECK_FALSE(recorded_generation(object->id));
 }
 
-TEST_CASE_FIXTURE(Fixture, "A replaced file is removed after the record of the new one was written") {
+TEST_CASE_FIXTURE(DiskMaintenanceFixture, "A replaced file is removed after the record of the new one was written") {
   node.fill("seg1.ts", "one");
   const auto before = stored("seg1.ts");
   REQUIRE(node.index.purge(before->id, true).found);
@@ -66,7 +67,7 @@ TEST_CASE_FIXTURE(Fixture, "A replaced file is removed after the record of the n
   CHECK(*after != before->generation);
 }
 
-TEST_CASE_FIXTURE(Fixture, "An object that was evicted while it was revalidated gets no record again") {
+TEST_CASE_FIXTURE(DiskMaintenanceFixture, "An object that was evicted while it was revalidated gets no record again") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   REQUIRE(node.index.drop(object));

@@ -9,13 +9,13 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 
 namespace {
 
 constexpr std::uint32_t kGeneration = 0x1a;
 
-struct Fixture {
+struct ObjectFilesFixture {
   Folder folder;
   ObjectFiles files{folder.path()};
   const ObjectId id = object_key(std::string_view("bbb/1/seg1.ts")).id;
@@ -23,7 +23,7 @@ struct Fixture {
 
   Object object;
 
-  Fixture() {
+  ObjectFilesFixture() {
     object.id = id;
     object.generation = kGeneration;
   }
@@ -32,7 +32,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "A complete object is in one of the folders that were created at the start") {
+TEST_CASE_FIXTURE(ObjectFilesFixture, "A complete object is in one of the folders that were created at the start") {
   REQUIRE(files.prepare());
   REQUIRE(holds("/objects/" + id.hex().substr(0, 2)));
   REQUIRE(files.begin(id, kGeneration));
@@ -42,7 +42,8 @@ TEST_CASE_FIXTURE(Fixture, "A complete object is in one of the folders that were
   CHECK(files.open(object));
 }
 
-TEST_CASE_FIXTURE(Fixture, "The sweep finds the files of a deeper tree, moves the needed ones and removes the others") {
+TEST_CASE_FIXTURE(ObjectFilesFixture,
+                  "The sweep finds the files of a deeper tree, moves the needed ones and removes the others") {
   REQUIRE(files.prepare());
   const auto deep = "/objects/" + id.hex().substr(0, 2) + "/00/";
   std::filesystem::create_directories(folder.path() + deep);

@@ -6,7 +6,7 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include "cache_node/node_under_test.h"
 
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 
 namespace {
 CacheNodeSettings settings_of(std::string store) {

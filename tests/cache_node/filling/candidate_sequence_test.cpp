@@ -16,7 +16,7 @@ FillCandidate named(std::string name) {
   return candidate;
 }
 
-struct Fixture {
+struct CandidateSequenceFixture {
   base::Log log{testing::silent()};
   base::Metrics metrics;
   base::ManualClock clock;
@@ -33,7 +33,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "Candidates with open circuits are skipped") {
+TEST_CASE_FIXTURE(CandidateSequenceFixture, "Candidates with open circuits are skipped") {
   open(candidates[0]);
   open(candidates[1]);
   REQUIRE(sequence.skip_open_circuits());
@@ -45,7 +45,7 @@ TEST_CASE_FIXTURE(Fixture, "Candidates with open circuits are skipped") {
   CHECK(sequence.current().name == "http://origin");
 }
 
-TEST_CASE_FIXTURE(Fixture, "Failures of a candidate open its circuit, and a response closes it") {
+TEST_CASE_FIXTURE(CandidateSequenceFixture, "Failures of a candidate open its circuit, and a response closes it") {
   for (int i = 0; i + 1 < candidates[0].circuit.failures; ++i) sequence.failed("refused");
   sequence.answered();
   sequence.failed("refused");
@@ -56,7 +56,7 @@ TEST_CASE_FIXTURE(Fixture, "Failures of a candidate open its circuit, and a resp
 }
 
 TEST_CASE("The last resort is used after it was begun, or when the circuits of all others are open") {
-  Fixture f;
+  CandidateSequenceFixture f;
   auto behind = named("peer z");
   behind.is_last_resort = true;
   const std::vector<FillCandidate> candidates{named("http://origin"), behind};
@@ -73,7 +73,7 @@ TEST_CASE("The last resort is used after it was begun, or when the circuits of a
   CHECK(left_alone.is_last_resort());
 }
 
-TEST_CASE_FIXTURE(Fixture, "The retry delay doubles until the hold ends") {
+TEST_CASE_FIXTURE(CandidateSequenceFixture, "The retry delay doubles until the hold ends") {
   CHECK(sequence.next_retry_delay() == 100ms);
   clock.advance(100ms);
   CHECK(sequence.next_retry_delay() == 200ms);
@@ -83,7 +83,7 @@ TEST_CASE_FIXTURE(Fixture, "The retry delay doubles until the hold ends") {
   CHECK_FALSE(sequence.next_retry_delay().has_value());
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(CandidateSequenceFixture,
                   "A waiting node is asked again for as long as it may itself wait, and an error is retried once") {
   CHECK(sequence.waits_for_node());
   clock.advance(settings.hold + 2 * (settings.deadlines.connect + settings.deadlines.first_byte));
@@ -92,7 +92,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_FALSE(sequence.may_retry());
 }
 
-TEST_CASE_FIXTURE(Fixture, "Whether a candidate sent an unusable response depends on its last failure") {
+TEST_CASE_FIXTURE(CandidateSequenceFixture,
+                  "Whether a candidate sent an unusable response depends on its last failure") {
   sequence.failed("refused");
   CHECK_FALSE(sequence.sent_unusable_response());
   sequence.failed("the head was cut", true);

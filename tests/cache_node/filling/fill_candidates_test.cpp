@@ -14,8 +14,8 @@ namespace {
 
 const base::WallTime kNow{std::chrono::seconds{1'750'000'000}};
 
-struct Fixture {
-  Fixture() {
+struct FillCandidatesFixture {
+  FillCandidatesFixture() {
     channel.id = "demo";
     channel.origins.base = "http://origin.test/live/";
     view.keys = std::make_shared<const base::KeyRing>(
@@ -48,7 +48,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(FillCandidatesFixture,
                   "For each object exactly one node goes straight to the origin, and each node asks only the nodes "
                   "ranked before it") {
   for (int segment = 0; segment < 100; ++segment) {
@@ -69,7 +69,7 @@ TEST_CASE_FIXTURE(Fixture,
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "Of two nodes with different peers exactly one asks the other for an object") {
+TEST_CASE_FIXTURE(FillCandidatesFixture, "Of two nodes with different peers exactly one asks the other for an object") {
   const auto all = peers;
   for (int segment = 0; segment < 200; ++segment) {
     peers = {all[1], all[2]};
@@ -82,13 +82,14 @@ TEST_CASE_FIXTURE(Fixture, "Of two nodes with different peers exactly one asks t
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "A request from a peer is never forwarded to a peer") {
+TEST_CASE_FIXTURE(FillCandidatesFixture, "A request from a peer is never forwarded to a peer") {
   for (int segment = 0; segment < 20; ++segment)
     for (const char* own : {"a", "b", "c", "d"})
       CHECK(names(line(own, segment, {Asker::Kind::peer, 0})) == std::vector<std::string>{"http://origin.test"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "Parents are asked in the configured order, with links and marks that they accept") {
+TEST_CASE_FIXTURE(FillCandidatesFixture,
+                  "Parents are asked in the configured order, with links and marks that they accept") {
   view.settings.parents = {"http://up.test"};
   peers.clear();
   const auto source = line("a");
@@ -105,7 +106,8 @@ TEST_CASE_FIXTURE(Fixture, "Parents are asked in the configured order, with link
         std::vector<std::string>{"http://origin.test"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "Backup origins come after the origin, and a node without a group asks no peer") {
+TEST_CASE_FIXTURE(FillCandidatesFixture,
+                  "Backup origins come after the origin, and a node without a group asks no peer") {
   view.settings.group = "";
   channel.origins.backups = {"http://backup.test"};
   const auto source = line("a");
@@ -116,7 +118,7 @@ TEST_CASE_FIXTURE(Fixture, "Backup origins come after the origin, and a node wit
 }
 
 TEST_CASE_FIXTURE(
-    Fixture,
+    FillCandidatesFixture,
     "At most two later-ranked nodes are the last resort after the origin, except for requests of stranded nodes") {
   bool any = false;
   for (int segment = 0; segment < 50; ++segment) {
@@ -138,7 +140,8 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(
-    Fixture, "Nodes are skipped when the purges exceed the limit, except a parent that is the only way to the origin") {
+    FillCandidatesFixture,
+    "Nodes are skipped when the purges exceed the limit, except a parent that is the only way to the origin") {
   view.settings.parents = {"http://up.test"};
   const KnownPurges::Covering too_much{"k-1;channel;hard;0;demo", true};
   for (int segment = 0; segment < 20; ++segment) {
@@ -153,7 +156,8 @@ TEST_CASE_FIXTURE(
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "Peers that the configured order does not name are not asked, not even as the last resort") {
+TEST_CASE_FIXTURE(FillCandidatesFixture,
+                  "Peers that the configured order does not name are not asked, not even as the last resort") {
   view.settings.parents = {"http://up.test"};
   view.settings.fill = {"parent", "origin"};
   for (int segment = 0; segment < 20; ++segment) {
@@ -162,7 +166,7 @@ TEST_CASE_FIXTURE(Fixture, "Peers that the configured order does not name are no
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "The request to a last resort is marked as stranded") {
+TEST_CASE_FIXTURE(FillCandidatesFixture, "The request to a last resort is marked as stranded") {
   for (int segment = 0; segment < 50; ++segment) {
     const auto source = line("a", segment);
     for (const auto& candidate : source.candidates) {

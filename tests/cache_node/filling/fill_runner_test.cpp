@@ -7,12 +7,12 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 
 namespace {
 
-struct Fixture {
-  explicit Fixture(NodeUnderTest::Options options = {}) : node(folder.path(), std::move(options)) {}
+struct FillRunnerFixture {
+  explicit FillRunnerFixture(NodeUnderTest::Options options = {}) : node(folder.path(), std::move(options)) {}
   Folder folder;
   NodeUnderTest node;
   const std::string body = body_of(100'000);
@@ -41,13 +41,13 @@ NodeUnderTest::Options unhurried() {
   return options;
 }
 
-struct UnhurriedFixture : Fixture {
-  UnhurriedFixture() : Fixture(unhurried()) {}
+struct UnhurriedFixture : FillRunnerFixture {
+  UnhurriedFixture() : FillRunnerFixture(unhurried()) {}
 };
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "A whole body is stored with the fields of the origin") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "A whole body is stored with the fields of the origin") {
   const auto seen = node.ask();
   node.answer(
       node.origin(), body,
@@ -65,7 +65,7 @@ TEST_CASE_FIXTURE(Fixture, "A whole body is stored with the fields of the origin
   CHECK(node.memory->used() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A small number of bytes leaves RAM even if no more bytes follow") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "A small number of bytes leaves RAM even if no more bytes follow") {
   const auto seen = node.ask();
   const auto asked = node.origin();
   on_origin([&] {
@@ -82,7 +82,7 @@ TEST_CASE_FIXTURE(Fixture, "A small number of bytes leaves RAM even if no more b
   CHECK(is_stored());
 }
 
-TEST_CASE_FIXTURE(Fixture, "Only the channel's own origins are requested, with one header of our own") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "Only the channel's own origins are requested, with one header of our own") {
   node.ask("720p/seg1.ts", {{"X-Forwarded-Host", "evil"}, {"Cookie", "a=b"}, {"Authorization", "x"}});
   const auto asked = node.origin();
   CHECK(asked->request.url == "http://origin.test/live/720p/seg1.ts");
@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(Fixture, "Only the channel's own origins are requested, with o
   for (const auto& field : asked->request.headers.all()) CHECK(field.name == "Accept-Encoding");
 }
 
-TEST_CASE_FIXTURE(Fixture, "An origin that fails twice before the first byte causes a problem document") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "An origin that fails twice before the first byte causes a problem document") {
   const auto seen = node.ask();
   const auto first = node.origin(0);
   on_origin([&] { ScriptedClient::done(*first, broken(base::ErrorKind::timeout)); });
@@ -100,23 +100,24 @@ TEST_CASE_FIXTURE(Fixture, "An origin that fails twice before the first byte cau
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "An error that must not be retried is not retried, and each kind has its status") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "An error that must not be retried is not retried, and each kind has its status") {
   const std::pair<base::ErrorKind, int> kinds[] = {{base::ErrorKind::timeout, 504},
                                                    {base::ErrorKind::unavailable, 503},
                                                    {base::ErrorKind::protocol, 502},
                                                    {base::ErrorKind::forbidden, 502},
                                                    {base::ErrorKind::too_large, 502}};
   std::size_t n = 0;
-  for (const auto& [error, status] : kinds) {
+  for (const auto& row : kinds) {
     const auto seen = node.ask("seg" + std::to_string(n) + ".ts");
     const auto asked = node.origin(n++);
-    on_origin([&] { ScriptedClient::done(*asked, broken(error, false)); });
-    never_whole(seen, status);
+    on_origin([&] { ScriptedClient::done(*asked, broken(row.first, false)); });
+    never_whole(seen, row.second);
   }
   CHECK(node.workers.asked() == n);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A request of a segment that does not exist yet is held and retried until it is served") {
+TEST_CASE_FIXTURE(FillRunnerFixture,
+                  "A request of a segment that does not exist yet is held and retried until it is served") {
   const auto seen = node.ask();
   for (std::size_t i = 0; i < 2; ++i) {
     const auto asked = node.origin(i);
@@ -141,7 +142,7 @@ TEST_CASE_FIXTURE(UnhurriedFixture,
   CHECK(node.workers.asked() == count);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A status without an object is refused at once") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "A status without an object is refused at once") {
   const std::pair<int, int> statuses[] = {{204, 502}, {206, 502}, {301, 502}, {400, 502}, {410, 404}};
   std::size_t n = 0;
   for (const auto& [told, seen_status] : statuses) {
@@ -152,7 +153,7 @@ TEST_CASE_FIXTURE(Fixture, "A status without an object is refused at once") {
   }
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(FillRunnerFixture,
                   "A body that ends with the connection, an encoded body and one that is too large are refused") {
   const auto closing = node.ask("a.ts");
   on_origin([&] { ScriptedClient::head(*node.workers.client().at(0), 200, kind, std::nullopt, true); });
@@ -165,7 +166,7 @@ TEST_CASE_FIXTURE(Fixture,
   never_whole(large, 502);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A body that breaks off is resumed by Range and If-Range") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "A body that breaks off is resumed by Range and If-Range") {
   const auto seen = node.ask();
   const auto first = node.origin(0);
   on_origin([&] {
@@ -190,7 +191,7 @@ TEST_CASE_FIXTURE(Fixture, "A body that breaks off is resumed by Range and If-Ra
   CHECK(again->body == body);
 }
 
-TEST_CASE_FIXTURE(Fixture, "Without a strong ETag the second body must repeat the bytes of the first one") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "Without a strong ETag the second body must repeat the bytes of the first one") {
   const auto seen = node.ask();
   const auto first = node.origin(0);
   on_origin([&] {
@@ -207,7 +208,7 @@ TEST_CASE_FIXTURE(Fixture, "Without a strong ETag the second body must repeat th
   CHECK(is_stored());
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(FillRunnerFixture,
                   "If the bytes change during a fill the response is cut, nothing is stored, and the next request gets "
                   "the new bytes") {
   const auto other = body_of(body.size(), 2);
@@ -256,7 +257,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(folder.files("tmp").empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "An origin that breaks off twice at the same offset is given up, and the response is cut") {
+TEST_CASE_FIXTURE(FillRunnerFixture,
+                  "An origin that breaks off twice at the same offset is given up, and the response is cut") {
   const auto seen = node.ask();
   for (std::size_t i = 0; i < 2; ++i) {
     const auto asked = node.origin(i);
@@ -281,7 +283,7 @@ TEST_CASE_FIXTURE(Fixture, "An origin that breaks off twice at the same offset i
   CHECK(next->body == body);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A body with more or fewer bytes than announced is never taken for a whole one") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "A body with more or fewer bytes than announced is never taken for a whole one") {
   const auto more = node.ask("more.ts");
   on_origin([&] {
     ScriptedClient::head(*node.workers.client().at(0), 200, kind, 50'000);
@@ -304,7 +306,7 @@ TEST_CASE_FIXTURE(Fixture, "A body with more or fewer bytes than announced is ne
   CHECK(node.index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(FillRunnerFixture,
                   "A short body is not taken for a whole one when the origin continues after the last announced byte") {
   const auto seen = node.ask();
   const auto asked = node.origin();
@@ -320,7 +322,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A body of unknown length is streamed, and its ETag is generated from its bytes") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "A body of unknown length is streamed, and its ETag is generated from its bytes") {
   const auto seen = node.ask();
   const auto asked = node.origin();
   on_origin([&] {

@@ -14,7 +14,7 @@ using Status = KnownPurges::Status;
 
 namespace {
 
-struct Fixture {
+struct KnownPurgesFixture {
   base::Log log{testing::silent()};
   base::Metrics metrics;
   base::ManualClock clock;
@@ -37,7 +37,8 @@ using Ids = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "Exactly the purges that cover an object are found, by URL, prefix, channel or tag") {
+TEST_CASE_FIXTURE(KnownPurgesFixture,
+                  "Exactly the purges that cover an object are found, by URL, prefix, channel or tag") {
   CHECK(pending("demo/e1/v1/seg1.ts").empty());
   known.begin(purge("a-1", By::url, "demo/e1/v1/seg1.ts"));
   known.begin(purge("a-2", By::prefix, "demo/e1/v1/"));
@@ -53,7 +54,7 @@ TEST_CASE_FIXTURE(Fixture, "Exactly the purges that cover an object are found, b
   CHECK(pending("other/e1/v1/seg1.ts") == Ids{"a-7"});  // its tags are not known yet
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(KnownPurgesFixture,
                   "Of equal purges of one issuer the newest replaces the others, in whatever order they arrive") {
   const auto first = purge("a-1", By::channel, "demo"), second = purge("a-2", By::channel, "demo"),
              other = purge("b-1", By::channel, "demo");
@@ -74,7 +75,7 @@ TEST_CASE_FIXTURE(Fixture,
 }
 
 TEST_CASE_FIXTURE(
-    Fixture,
+    KnownPurgesFixture,
     "When the purges exceed the bounds of a request no other node is asked, which takes more than a hundred tags") {
   for (std::size_t i = 0; i < contracts::kMaxPurgeMarks; ++i)
     known.begin(purge("a-" + std::to_string(i), By::tag, "tag" + std::to_string(i)));
@@ -89,7 +90,7 @@ TEST_CASE_FIXTURE(
   CHECK(known.covering("other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')).exceeds_limit);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A purge is forgotten after an hour, and the oldest one at the bound") {
+TEST_CASE_FIXTURE(KnownPurgesFixture, "A purge is forgotten after an hour, and the oldest one at the bound") {
   known.begin(purge("a-1", By::channel, "demo"));
   clock.advance(KnownPurges::kRemembered);
   CHECK(pending("demo/e1/x") == Ids{"a-1"});
@@ -102,7 +103,7 @@ TEST_CASE_FIXTURE(Fixture, "A purge is forgotten after an hour, and the oldest o
 }
 
 TEST_CASE_FIXTURE(
-    Fixture,
+    KnownPurgesFixture,
     "Nodes that send each other a purge execute it once each and forget it, however long they exchange requests") {
   base::ManualClock other_clock;
   other_clock.advance(std::chrono::seconds(2));
@@ -138,7 +139,8 @@ TEST_CASE_FIXTURE(
   CHECK(other.covering("demo/e1/x").marks.empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "A purge that arrives late is forgotten by its age, not by the time of its arrival") {
+TEST_CASE_FIXTURE(KnownPurgesFixture,
+                  "A purge that arrives late is forgotten by its age, not by the time of its arrival") {
   known.begin(purge("a-1", By::channel, "demo"));
   auto late = purge("b-1", By::channel, "demo");
   late.age = std::chrono::minutes(40);
@@ -151,7 +153,7 @@ TEST_CASE_FIXTURE(Fixture, "A purge that arrives late is forgotten by its age, n
   CHECK(pending("demo/e1/x").empty());
 }
 
-TEST_CASE_FIXTURE(Fixture, "After a restart purges are still sent, and unfinished ones are pending") {
+TEST_CASE_FIXTURE(KnownPurgesFixture, "After a restart purges are still sent, and unfinished ones are pending") {
   testing::Folder folder;
   known.load(folder / "purges.json");
   const auto done = purge("a-1", By::url, "demo/e1/a?x=1"), running = purge("a-2", By::channel, "demo", true);

@@ -7,13 +7,13 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 
 namespace {
 
 using AskedPtr = std::shared_ptr<Asked>;
 
-NodeUnderTest::Options in_group() {
+NodeUnderTest::Options lost_origin_options() {
   NodeUnderTest::Options options;
   options.group = "arena";
   options.fill.slice_bytes = 1'000;
@@ -21,13 +21,13 @@ NodeUnderTest::Options in_group() {
   return options;
 }
 
-struct Fixture {
+struct LostOriginFixture {
   Folder folder;
-  NodeUnderTest node{folder.path(), in_group()};
+  NodeUnderTest node{folder.path(), lost_origin_options()};
   const std::string body = body_of(10'000);
   std::atomic<int> peers_asked = 0, origins_asked = 0;
 
-  Fixture() { node.peers.update("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}}); }
+  LostOriginFixture() { node.peers.update("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}}); }
 
   /// The requests of the first worker.
   void on_question(std::function<void(const AskedPtr&)> peer, std::function<void(const AskedPtr&)> origin) {
@@ -62,14 +62,15 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "A node's failure without a status of the origin is skipped, and the origin is requested") {
+TEST_CASE_FIXTURE(LostOriginFixture,
+                  "A node's failure without a status of the origin is skipped, and the origin is requested") {
   on_question(no_word, [this](const AskedPtr& asked) { serve(asked); });
   CHECK(statuses(20) == std::vector<int>(20, 200));
   CHECK(peers_asked > 0);
   CHECK(origins_asked == 20);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(LostOriginFixture,
                   "A node's failure with a status of the origin is taken over, and the origin is not requested") {
   on_question(
       [](const AskedPtr& asked) {
@@ -86,7 +87,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(origins_asked == 20 - gone);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(LostOriginFixture,
                   "A node that cannot reach the origin gets its objects from other nodes, whatever their rank") {
   on_question(
       [this](const AskedPtr& asked) {
@@ -108,13 +109,14 @@ TEST_CASE_FIXTURE(Fixture,
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "When no node can reach the origin the request fails after a bounded number of requests") {
+TEST_CASE_FIXTURE(LostOriginFixture,
+                  "When no node can reach the origin the request fails after a bounded number of requests") {
   on_question(no_word, not_reached);
   for (const auto status : statuses(5)) CHECK(status == 503);
   CHECK(peers_asked + origins_asked <= 5 * 4 * 3);  // each candidate, in each round of the hold
 }
 
-TEST_CASE_FIXTURE(Fixture, "A request of another node fails at once when this node cannot reach the origin") {
+TEST_CASE_FIXTURE(LostOriginFixture, "A request of another node fails at once when this node cannot reach the origin") {
   on_question([](const AskedPtr&) {}, not_reached);  // the last resort does not respond
   for (int i = 0; i < 5; ++i) {
     const auto path = "seg" + std::to_string(i) + ".ts";
@@ -131,7 +133,7 @@ TEST_CASE_FIXTURE(Fixture, "A request of another node fails at once when this no
 }
 
 TEST_CASE_FIXTURE(
-    Fixture,
+    LostOriginFixture,
     "A request of another node for a slice of a file fails at once, too, when this node cannot reach the origin") {
   const auto film = body_of(12'000);
   on_question(no_word, [&film](const AskedPtr& asked) {

@@ -6,7 +6,7 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 using namespace std::chrono_literals;
 
 TEST_CASE("A window holds the counts of its last ten seconds") {

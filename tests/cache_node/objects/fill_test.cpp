@@ -28,7 +28,7 @@ std::shared_ptr<const base::File> temporary_file(const testing::Folder& folder, 
   return std::make_shared<const base::File>(fd);
 }
 
-struct Fixture {
+struct FillFixture {
   std::shared_ptr<FillMemory> memory = std::make_shared<FillMemory>(1 << 20);
   std::shared_ptr<Fill> fill = std::make_shared<Fill>(object_key("a"), 1, memory);
   testing::Workers workers{3};
@@ -70,7 +70,7 @@ struct Follower {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "Readers on several loops receive all bytes in order, whenever they join") {
+TEST_CASE_FIXTURE(FillFixture, "Readers on several loops receive all bytes in order, whenever they join") {
   const auto body = body_of(300'000);
   fill->begin({"video/mp2t", "", -1}, body.size());
   std::vector<std::unique_ptr<Follower>> followers;
@@ -101,7 +101,7 @@ TEST_CASE_FIXTURE(Fixture, "Readers on several loops receive all bytes in order,
   CHECK(memory->used() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A failed fill notifies its readers, and its bytes are dropped") {
+TEST_CASE_FIXTURE(FillFixture, "A failed fill notifies its readers, and its bytes are dropped") {
   Follower follower(workers, 1, fill);
   workers.on(1, [&] { follower.join(); });
   fill->begin({}, 100);
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "A failed fill notifies its readers, and its bytes ar
   workers.on(1, [&] { follower.reader.reset(); });
 }
 
-TEST_CASE_FIXTURE(Fixture, "Written bytes leave RAM, and a reader that is behind reads the file") {
+TEST_CASE_FIXTURE(FillFixture, "Written bytes leave RAM, and a reader that is behind reads the file") {
   const testing::Folder folder;
   const auto body = body_of(100'000);
   workers.on(0, [&] {
@@ -152,7 +152,7 @@ TEST_CASE_FIXTURE(Fixture, "Written bytes leave RAM, and a reader that is behind
   });
 }
 
-TEST_CASE_FIXTURE(Fixture, "The disk thread is scheduled once for new bytes, and once for the end") {
+TEST_CASE_FIXTURE(FillFixture, "The disk thread is scheduled once for new bytes, and once for the end") {
   CHECK_FALSE(fill->claim_disk_work());
   fill->append("abc", clock.steady_now());
   CHECK(fill->claim_disk_work());
@@ -168,7 +168,7 @@ TEST_CASE_FIXTURE(Fixture, "The disk thread is scheduled once for new bytes, and
   CHECK_FALSE(fill->claim_disk_work());
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(FillFixture,
                   "In pass-through, bytes are freed when every reader has taken them, and no further reader can join") {
   workers.on(0, [&] {
     auto fast = fill->join(workers.worker().loop, [] {});

@@ -8,31 +8,31 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 using By = contracts::PurgeOrder::By;
 
 namespace {
 
-NodeUnderTest::Options in_group() {
+NodeUnderTest::Options group_purge_options() {
   NodeUnderTest::Options options;
   options.group = "arena";
   return options;
 }
 
-struct Fixture {
+struct GroupPurgeFixture {
   Folder folder;
-  NodeUnderTest node{folder.path(), in_group()};
+  NodeUnderTest node{folder.path(), group_purge_options()};
   Purge purge{node.index, node.journal, node.disk_maintenance, node.disk, node.log, node.metrics};
-  WarmUp warm_up{node.workers.worker(0).loop, node.clock, node.log, node.index,
+  WarmUp warm_up{node.workers.worker(0).loop, node.log, node.index,
                  [](const std::string&, auto) { return std::nullopt; }};
   OrdersHandler orders{node.clock, node.view, purge, node.known_purges, warm_up};
   const contracts::NamedPurge order{"balancer-7", {By::channel, "demo", false}};
 
-  Fixture() {
+  GroupPurgeFixture() {
     node.ensure_executed = [this](std::string_view marks) { return orders.ensure_executed(marks); };
   }
   /// As in the role: queued purges use members that are destroyed first.
-  ~Fixture() {
+  ~GroupPurgeFixture() {
     node.disk_maintenance.finish_queued();
     node.disk.finish_queued();
   }
@@ -51,7 +51,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(GroupPurgeFixture,
                   "A node that learns of a purge from a peer's request declines the request and executes the purge") {
   node.fill("seg1.ts", "old");
   const auto declined = ask_as_peer("seg1.ts");
@@ -71,7 +71,7 @@ TEST_CASE_FIXTURE(Fixture,
 }
 
 TEST_CASE_FIXTURE(
-    Fixture,
+    GroupPurgeFixture,
     "A node sends the known purges with each request that they cover, and fills from the origin if a peer declines") {
   node.fill("seg0.ts", "old");
   CHECK(follow() == 1);
@@ -102,7 +102,7 @@ TEST_CASE_FIXTURE(
   CHECK(declined > 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A purge that the other node is about to forget is not executed again") {
+TEST_CASE_FIXTURE(GroupPurgeFixture, "A purge that the other node is about to forget is not executed again") {
   node.fill("seg1.ts", "old");
   for (const auto age : {std::chrono::minutes(59), std::chrono::minutes(600)}) {
     const auto seen = ask_as_peer("seg1.ts", age);
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "A purge that the other node is about to forget is no
   CHECK(younger->response.status == 503);
 }
 
-TEST_CASE_FIXTURE(Fixture, "Queued purges are executed before the node stops") {
+TEST_CASE_FIXTURE(GroupPurgeFixture, "Queued purges are executed before the node stops") {
   node.fill("seg1.ts", "old");
   std::promise<void> begun;
   std::atomic<int> told = 0;
@@ -128,7 +128,7 @@ TEST_CASE_FIXTURE(Fixture, "Queued purges are executed before the node stops") {
   CHECK(node.index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A purge by tag also applies to running fills whose tags are not known yet") {
+TEST_CASE_FIXTURE(GroupPurgeFixture, "A purge by tag also applies to running fills whose tags are not known yet") {
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
   std::promise<void> done;

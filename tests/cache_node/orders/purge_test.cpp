@@ -6,13 +6,13 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::testing;
+using namespace tribune::cache_node::test;
 using contracts::PurgeOrder;
 using By = PurgeOrder::By;
 
 namespace {
 
-struct Fixture {
+struct PurgeFixture {
   Folder folder;
   NodeUnderTest node{folder.path()};
   Purge purge{node.index, node.journal, node.disk_maintenance, node.disk, node.log, node.metrics};
@@ -40,7 +40,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "A purge by URL removes one object with its file and its record") {
+TEST_CASE_FIXTURE(PurgeFixture, "A purge by URL removes one object with its file and its record") {
   fill_some();
   CHECK(run(By::url, "demo/e1/v1/seg1.ts") == 1);
   CHECK_FALSE(holds("v1/seg1.ts"));
@@ -49,7 +49,7 @@ TEST_CASE_FIXTURE(Fixture, "A purge by URL removes one object with its file and 
   CHECK(run(By::url, "demo/e1/v1/seg1.ts") == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "A purge by prefix, channel or tag removes all matching objects and no other") {
+TEST_CASE_FIXTURE(PurgeFixture, "A purge by prefix, channel or tag removes all matching objects and no other") {
   fill_some();
   CHECK(run(By::tag, "half-1") == 1);
   CHECK_FALSE(holds("v1/seg1.ts"));
@@ -76,7 +76,7 @@ TEST_CASE("An object that was hard purged does not return after a restart") {
   CHECK(node.index.totals().objects == 1);
 }
 
-TEST_CASE_FIXTURE(Fixture,
+TEST_CASE_FIXTURE(PurgeFixture,
                   "A fill that is running when its object is purged completes for its reader and is not stored") {
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
@@ -87,7 +87,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_FALSE(holds("seg1.ts"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "After a soft purge the origin is requested, and its response replaces the object") {
+TEST_CASE_FIXTURE(PurgeFixture, "After a soft purge the origin is requested, and its response replaces the object") {
   node.fill("seg1.ts", "old", {{"ETag", "\"v1\""}});
   CHECK(run(By::url, "demo/e1/seg1.ts", true) == 1);
   const auto seen = node.ask("seg1.ts");
@@ -100,7 +100,7 @@ TEST_CASE_FIXTURE(Fixture, "After a soft purge the origin is requested, and its 
   CHECK(node.index.totals().bytes == 3);
 }
 
-TEST_CASE_FIXTURE(Fixture, "After a soft purge an object that the origin confirms is served, and is fresh again") {
+TEST_CASE_FIXTURE(PurgeFixture, "After a soft purge an object that the origin confirms is served, and is fresh again") {
   node.fill("seg1.ts", "right", {{"ETag", "\"v1\""}});
   run(By::url, "demo/e1/seg1.ts", true);
   const auto seen = node.ask("seg1.ts");
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "After a soft purge an object that the origin confirm
 }
 
 TEST_CASE_FIXTURE(
-    Fixture,
+    PurgeFixture,
     "After a soft purge the object is served while the origin fails, and not every request goes to the origin") {
   node.fill("seg1.ts", "stale", {{"ETag", "\"v1\""}});
   run(By::url, "demo/e1/seg1.ts", true);

@@ -10,7 +10,7 @@ using namespace tribune::testing;
 
 namespace {
 
-struct Fixture {
+struct WarmUpFixture {
   Workers workers{1};
   base::SystemClock clock;
   base::Log log{silent()};
@@ -19,10 +19,10 @@ struct Fixture {
   std::mutex mutex;
   std::vector<std::string> begun;
   std::map<std::string, std::shared_ptr<Fill>> fills;
-  WarmUp warm_up{workers.worker(0).loop, clock, log, index,
+  WarmUp warm_up{workers.worker(0).loop, log, index,
                  [this](const std::string& object, auto slice) { return begin(object, slice); }};
 
-  ~Fixture() { workers.stop(); }
+  ~WarmUpFixture() { workers.stop(); }
   std::optional<ObjectKey> begin(std::string object, std::optional<std::uint64_t> slice) {
     const std::lock_guard lock(mutex);
     if (slice) object += "#" + std::to_string(*slice);
@@ -49,7 +49,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "A warm-up begins a limited number of fills at a time and counts their results") {
+TEST_CASE_FIXTURE(WarmUpFixture, "A warm-up begins a limited number of fills at a time and counts their results") {
   contracts::WarmOrder order{"job1", {"c/e/unknown"}};
   for (int i = 0; i < 12; ++i) order.objects.push_back("c/e/" + std::to_string(i));
   REQUIRE(warm_up.begin(order));
@@ -78,7 +78,8 @@ TEST_CASE_FIXTURE(Fixture, "A warm-up begins a limited number of fills at a time
 }
 
 TEST_CASE_FIXTURE(
-    Fixture, "A file in slices counts as stored when all its slices are stored, and as failed when one is missing") {
+    WarmUpFixture,
+    "A file in slices counts as stored when all its slices are stored, and as failed when one is missing") {
   const auto complete = [&](const std::string& object) {
     REQUIRE(wait([&] { return fill(object) != nullptr; }));
     const auto running = fill(object);
@@ -107,7 +108,7 @@ TEST_CASE_FIXTURE(
   CHECK_FALSE(fill("c/e/other#2"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "A known job is not begun twice, and an unknown one has no progress") {
+TEST_CASE_FIXTURE(WarmUpFixture, "A known job is not begun twice, and an unknown one has no progress") {
   REQUIRE(warm_up.begin({"job1", {"c/e/1"}}));
   REQUIRE(warm_up.begin({"job1", {"c/e/1", "c/e/2"}}));
   CHECK(warm_up.progress("job1")->total == 1);

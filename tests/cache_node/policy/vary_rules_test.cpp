@@ -13,7 +13,7 @@ const VaryRules rules{parse_vary_rule("demo/vod/* Accept-Language X-Device"),
 Variant variant(const http::Headers& request, std::string path = "v1/seg.bin", std::string channel = "demo") {
   return variant_of(rules, contracts::Link{std::move(channel), "e1", std::move(path), "", 0}, request);
 }
-std::string key(const http::Headers& request) {
+std::string key_of_fields(const http::Headers& request) {
   return object_key(object_key("demo/e1/v1/seg.bin"), variant(request)).text;
 }
 
@@ -29,15 +29,15 @@ TEST_CASE("A vary rule is a pattern and field names, without fields of the conne
 }
 
 TEST_CASE("Requests with equivalent values in the fields of the rule share a key, and others have different keys") {
-  CHECK(key({}) == "demo/e1/v1/seg.bin");
-  CHECK(key({{"User-Agent", "one"}}) == "demo/e1/v1/seg.bin");
-  CHECK(key({{"Accept-Language", "de"}}).starts_with("demo/e1/v1/seg.bin#v"));
-  CHECK(key({{"Accept-Language", "de"}}) == key({{"accept-language", " DE"}, {"Cookie", "a"}}));
-  CHECK(key({{"Accept-Language", "de, en;q=0.5"}}) ==
-        key({{"Accept-Language", "de"}, {"Accept-Language", "en;q=0.50"}}));
-  CHECK(key({{"Accept-Language", "de"}}) != key({{"Accept-Language", "en"}}));
-  CHECK(key({{"Accept-Language", ""}}) != key({}));
-  CHECK(key({{"Accept-Language", std::string(10'000, 'x')}}).size() < 60);
+  CHECK(key_of_fields({}) == "demo/e1/v1/seg.bin");
+  CHECK(key_of_fields({{"User-Agent", "one"}}) == "demo/e1/v1/seg.bin");
+  CHECK(key_of_fields({{"Accept-Language", "de"}}).starts_with("demo/e1/v1/seg.bin#v"));
+  CHECK(key_of_fields({{"Accept-Language", "de"}}) == key_of_fields({{"accept-language", " DE"}, {"Cookie", "a"}}));
+  CHECK(key_of_fields({{"Accept-Language", "de, en;q=0.5"}}) ==
+        key_of_fields({{"Accept-Language", "de"}, {"Accept-Language", "en;q=0.50"}}));
+  CHECK(key_of_fields({{"Accept-Language", "de"}}) != key_of_fields({{"Accept-Language", "en"}}));
+  CHECK(key_of_fields({{"Accept-Language", ""}}) != key_of_fields({}));
+  CHECK(key_of_fields({{"Accept-Language", std::string(10'000, 'x')}}).size() < 60);
 }
 
 TEST_CASE("Only the fields of the first matching rule are taken from a request") {

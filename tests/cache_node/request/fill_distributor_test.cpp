@@ -11,7 +11,7 @@ using namespace tribune::cache_node;
 using namespace tribune::testing;
 
 namespace {
-struct Fixture {
+struct FillDistributorFixture {
   Workers workers{3};
   std::mutex mutex;
   std::map<std::size_t, std::vector<std::string>> begun;  // by worker
@@ -29,7 +29,8 @@ struct Fixture {
 using Targets = std::vector<std::string>;
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "Targets are distributed over the workers in turn, and the next call continues the turn") {
+TEST_CASE_FIXTURE(FillDistributorFixture,
+                  "Targets are distributed over the workers in turn, and the next call continues the turn") {
   distribute({"a", "b", "c", "d"});
   CHECK(begun[0] == Targets{"a", "d"});
   CHECK(begun[1] == Targets{"b"});
@@ -38,7 +39,7 @@ TEST_CASE_FIXTURE(Fixture, "Targets are distributed over the workers in turn, an
   CHECK(begun[1] == Targets{"b", "e"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "A call without targets calls back, too") {
+TEST_CASE_FIXTURE(FillDistributorFixture, "A call without targets calls back, too") {
   distribute({});
   CHECK(begun.empty());
 }

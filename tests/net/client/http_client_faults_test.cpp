@@ -11,8 +11,6 @@ using base::ErrorKind;
 
 namespace {
 
-bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
 /// The error of a fetch from an origin that runs this script; it must be attributed to the origin.
 base::Error error_from(ScriptedOrigin::Script script, std::string* body = nullptr,
                        const FetchDeadlines& deadlines = ClientBench::patient()) {
@@ -24,7 +22,7 @@ base::Error error_from(ScriptedOrigin::Script script, std::string* body = nullpt
   if (body != nullptr) *body = outcome.body;
   if (outcome.result) return {ErrorKind::internal, base::Fault::tribune, false, "no error"};
   CHECK(outcome.result.error().fault == base::Fault::origin);
-  CHECK(has(outcome.text(), "127.0.0.1:" + std::to_string(origin.port())));
+  CHECK(test::has(outcome.text(), "127.0.0.1:" + std::to_string(origin.port())));
   return outcome.result.error();
 }
 
@@ -79,7 +77,7 @@ TEST_CASE("a head that is cut by a reset is an error") {
 TEST_CASE("a status line of HTTP/2 on a connection of HTTP/1 is refused") {
   const auto error = error_for("HTTP/2 200 OK\r\nContent-Length: 5\r\n\r\nhello");
   CHECK(error.kind == ErrorKind::protocol);
-  CHECK(has(error.text, "HTTP/2"));
+  CHECK(test::has(error.text, "HTTP/2"));
 }
 
 TEST_CASE("an origin that sends nothing for the stall limit ends the fetch, and one that sends slowly does not") {
@@ -94,7 +92,7 @@ TEST_CASE("an origin that sends nothing for the stall limit ends the fetch, and 
       },
       &body, deadlines);
   CHECK(error.kind == ErrorKind::timeout);
-  CHECK(has(error.text, "no byte"));
+  CHECK(test::has(error.text, "no byte"));
   CHECK(body == "hel");
 }
 
@@ -141,7 +139,7 @@ TEST_CASE("a body longer than announced is an error, and the excess bytes are ne
   ClientBench bench;
   const auto longer = bench.run(bench.request(origin));
   CHECK(longer.kind() == ErrorKind::protocol);
-  CHECK(has(longer.text(), "longer than its declared length"));
+  CHECK(test::has(longer.text(), "longer than its declared length"));
   CHECK(longer.body == "hello");
   CHECK(bench.run(bench.request(origin)).body == "good");
   CHECK(origin.accepted() == 2);
@@ -294,7 +292,7 @@ TEST_CASE("an origin that never responds ends the fetch at the first-byte deadli
         nullptr, with_first_byte(60ms));
     CHECK(error.kind == ErrorKind::timeout);
     CHECK(error.may_retry);
-    CHECK(has(error.text, "no response head within 60 ms"));
+    CHECK(test::has(error.text, "no response head within 60 ms"));
   }
 }
 
@@ -310,7 +308,7 @@ TEST_CASE(
       &body, with_low_speed(60ms));
   CHECK(error.kind == ErrorKind::timeout);
   CHECK(error.may_retry);
-  CHECK(has(error.text, "fewer than 1024 bytes"));
+  CHECK(test::has(error.text, "fewer than 1024 bytes"));
   CHECK(body.size() == 2000);
 }
 
@@ -336,7 +334,7 @@ TEST_CASE("the total deadline ends a fetch that meets every other deadline") {
       },
       nullptr, deadlines);
   CHECK(error.kind == ErrorKind::timeout);
-  CHECK(has(error.text, "not finished within 150 ms"));
+  CHECK(test::has(error.text, "not finished within 150 ms"));
 }
 
 TEST_CASE("an origin that accepts no connections ends the fetch at the connect deadline") {
@@ -376,7 +374,7 @@ TEST_CASE("a refused connection is reported as such") {
   const auto outcome = bench.run(request);
   CHECK(outcome.kind() == ErrorKind::unavailable);
   CHECK(outcome.result.error().may_retry);
-  CHECK(has(outcome.text(), "Connection refused"));
+  CHECK(test::has(outcome.text(), "Connection refused"));
   CHECK(bench.metrics().counter("tribune_client_requests_total", "", {{"result", "unavailable"}}).value() == 1);
 }
 

@@ -13,9 +13,7 @@ using base::ErrorKind;
 
 namespace {
 
-constexpr auto kHello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-
-bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+constexpr auto kNamedHello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 std::string redirect_to(std::string_view location, int status = 302) {
   return "HTTP/1.1 " + std::to_string(status) + " Found\r\nLocation: " + std::string(location) +
@@ -92,9 +90,9 @@ struct NamedBench {
 TEST_CASE("a redirect is a response unless hops are allowed, then it is followed") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     while (const auto request = connection.read_request()) {
-      connection.send(has(*request, "GET /a/b")    ? redirect_to("../c?d#e")
-                      : has(*request, "GET /c?d ") ? kHello
-                                                   : redirect_to("/lost"));
+      connection.send(test::has(*request, "GET /a/b")    ? redirect_to("../c?d#e")
+                      : test::has(*request, "GET /c?d ") ? kNamedHello
+                                                         : redirect_to("/lost"));
     }
   });
   ClientBench bench;
@@ -122,7 +120,7 @@ TEST_CASE("a redirect loop ends after the allowed hops") {
   request.max_redirects = 5;
   const auto outcome = bench.run(request);
   CHECK(outcome.kind() == ErrorKind::protocol);
-  CHECK(has(outcome.text(), "over 5 redirects"));
+  CHECK(test::has(outcome.text(), "over 5 redirects"));
   CHECK(asked == 6);
 }
 
@@ -130,7 +128,7 @@ TEST_CASE("redirects to other schemes, other origins and the admin port are refu
   std::atomic<bool> reached = false;
   ScriptedOrigin admin([&](OriginConnection& connection) {
     reached = connection.read_request().has_value();
-    connection.send(kHello);
+    connection.send(kNamedHello);
   });
   ClientBench bench;
   for (const std::string& location :
@@ -164,7 +162,7 @@ TEST_CASE("a redirect to another origin drops credentials, and one within the or
   std::string seen_there, seen_here;
   ScriptedOrigin there([&](OriginConnection& connection) {
     seen_there = connection.read_request().value_or("");
-    connection.send(kHello);
+    connection.send(kNamedHello);
   });
   ScriptedOrigin here([&](OriginConnection& connection) {
     connection.read_request();
@@ -179,9 +177,9 @@ TEST_CASE("a redirect to another origin drops credentials, and one within the or
   request.max_redirects = 2;
   request.headers = {{"authorization", "Bearer secret"}, {"X-Kept", "yes"}};
   CHECK(bench.run(request).body == "hello");
-  CHECK(has(seen_here, "Bearer secret"));
-  CHECK_FALSE(has(seen_there, "Bearer secret"));
-  CHECK(has(seen_there, "X-Kept: yes"));
+  CHECK(test::has(seen_here, "Bearer secret"));
+  CHECK_FALSE(test::has(seen_there, "Bearer secret"));
+  CHECK(test::has(seen_there, "X-Kept: yes"));
 }
 
 TEST_CASE("a POST is never redirected") {
@@ -196,8 +194,8 @@ TEST_CASE("a POST is never redirected") {
 TEST_CASE("an endless body of a redirect does not delay the redirect") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     const auto request = connection.read_request().value_or("");
-    if (has(request, "GET /end")) {
-      connection.send(kHello);
+    if (test::has(request, "GET /end")) {
+      connection.send(kNamedHello);
       return;
     }
     connection.send("HTTP/1.1 302 Found\r\nLocation: /end\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -227,7 +225,7 @@ TEST_CASE("a URL that cannot be fetched is refused, asynchronously from the loop
 }
 
 TEST_CASE("localhost is reached when it is configured as an origin") {
-  ScriptedOrigin origin(ScriptedOrigin::always(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::always(kNamedHello));
   ClientBench bench;
   FetchRequest request;
   request.url = "http://localhost:" + std::to_string(origin.port()) + "/";
@@ -237,7 +235,7 @@ TEST_CASE("localhost is reached when it is configured as an origin") {
 }
 
 TEST_CASE("a name that resolves to a special address is refused without permission") {
-  ScriptedOrigin origin(ScriptedOrigin::always(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::always(kNamedHello));
   NamedBench named;
   for (const auto* address :
        {"127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "0.0.0.0"}) {
@@ -248,13 +246,13 @@ TEST_CASE("a name that resolves to a special address is refused without permissi
     request.destinations.allow_special_addresses = false;
     const auto outcome = fresh.bench.run(request);
     CHECK(outcome.kind() == ErrorKind::forbidden);
-    CHECK(has(outcome.text(), address));
+    CHECK(test::has(outcome.text(), address));
   }
   CHECK(origin.accepted() == 0);
 }
 
 TEST_CASE("a kept connection to a special address is not used for a request without permission") {
-  ScriptedOrigin origin(ScriptedOrigin::always(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::always(kNamedHello));
   NamedBench named;
   named.names->set({"127.0.0.1"});
   CHECK(named.bench.run(named.request(origin)).body == "hello");
@@ -264,7 +262,7 @@ TEST_CASE("a kept connection to a special address is not used for a request with
 }
 
 TEST_CASE("numbers that only a resolver accepts as an address are not literal addresses") {
-  ScriptedOrigin origin(ScriptedOrigin::always(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::always(kNamedHello));
   ClientBench bench;
   for (const std::string host : {"127.1", "2130706433", "0x7f000001", "0177.0.0.1"}) {
     CAPTURE(host);
@@ -278,7 +276,7 @@ TEST_CASE("numbers that only a resolver accepts as an address are not literal ad
 }
 
 TEST_CASE("a name is looked up once for all waiting requests, and cached") {
-  ScriptedOrigin origin(ScriptedOrigin::always(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::always(kNamedHello));
   NamedBench named;
   named.names->set({"127.0.0.1"});
   std::vector<Outcome> outcomes(10);
@@ -296,18 +294,18 @@ TEST_CASE("a name is looked up once for all waiting requests, and cached") {
 }
 
 TEST_CASE("a name that cannot be resolved is unavailable, and is resolved again later") {
-  ScriptedOrigin origin(ScriptedOrigin::always(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::always(kNamedHello));
   NamedBench named;
   const auto failed = named.bench.run(named.request(origin));
   CHECK(failed.kind() == ErrorKind::unavailable);
   CHECK(failed.result.error().may_retry);
-  CHECK(has(failed.text(), "origin.test"));
+  CHECK(test::has(failed.text(), "origin.test"));
   named.names->set({"127.0.0.1"});
   CHECK(named.bench.run(named.request(origin)).body == "hello");
 }
 
 TEST_CASE("a lookup that hangs ends at the connect deadline, delays no other request, and can be abandoned") {
-  ScriptedOrigin origin(ScriptedOrigin::always(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::always(kNamedHello));
   NamedBench named;
   named.names->hang();
   auto request = named.request(origin);
@@ -315,7 +313,7 @@ TEST_CASE("a lookup that hangs ends at the connect deadline, delays no other req
   const auto hung = named.bench.run(request);
   CHECK(hung.kind() == ErrorKind::timeout);
   CHECK(hung.result.error().may_retry);
-  CHECK(has(hung.text(), "not resolved within 50 ms"));
+  CHECK(test::has(hung.text(), "not resolved within 50 ms"));
   CHECK(named.bench.run(named.bench.request(origin)).body == "hello");
   // Only one lookup of a name runs at a time, for any number of requests.
   CHECK(named.bench.run(request).kind() == ErrorKind::timeout);
@@ -323,7 +321,7 @@ TEST_CASE("a lookup that hangs ends at the connect deadline, delays no other req
 }
 
 TEST_CASE("the last good address is used while the resolver fails or hangs") {
-  ScriptedOrigin origin(ScriptedOrigin::once(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::once(kNamedHello));
   NamedBench named(0ms);  // every cached address is stale at once
   named.names->set({"127.0.0.1"});
   CHECK(named.bench.run(named.request(origin)).body == "hello");
@@ -334,7 +332,7 @@ TEST_CASE("the last good address is used while the resolver fails or hangs") {
 }
 
 TEST_CASE("a changed address is found after the old one has failed") {
-  ScriptedOrigin origin(ScriptedOrigin::once(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::once(kNamedHello));
   NamedBench named;
   named.names->set({"127.0.0.77"});  // an address without a listener
   CHECK(named.bench.run(named.request(origin)).kind() == ErrorKind::unavailable);
@@ -348,7 +346,7 @@ TEST_CASE("a changed address is found after the old one has failed") {
 }
 
 TEST_CASE("when the first address of a name does not respond, the next one is used") {
-  ScriptedOrigin origin(ScriptedOrigin::always(kHello));
+  ScriptedOrigin origin(ScriptedOrigin::always(kNamedHello));
   NamedBench named;
   named.names->set({"127.0.0.77", "127.0.0.1"});
   CHECK(named.bench.run(named.request(origin)).body == "hello");

@@ -14,15 +14,13 @@ namespace {
 constexpr auto kHello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"x\"\r\n\r\nhello";
 
 /// Responds with the text of the request, and keeps the connection.
-void echo(OriginConnection& connection) {
+void echo_request(OriginConnection& connection) {
   while (const auto request = connection.read_request()) {
     if (!connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(request->size()) + "\r\n\r\n" +
                          *request))
       return;
   }
 }
-
-bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 }  // namespace
 
@@ -90,7 +88,7 @@ TEST_CASE("a response to HEAD has the length and no body") {
 }
 
 TEST_CASE("methods, fields and bodies are sent as given, and no field can add a line") {
-  ScriptedOrigin origin(echo);
+  ScriptedOrigin origin(echo_request);
   ClientBench bench;
   auto request = bench.request(origin, "/p?q=%7e");
   request.method = http::Method::post;
@@ -99,11 +97,11 @@ TEST_CASE("methods, fields and bodies are sent as given, and no field can add a 
       {"Content-Type", "application/json"}, {"X-Empty", ""}, {"X-Bad", "a\r\nX-Smuggled: b"}, {"Content-Length", "99"}};
   const auto posted = bench.run(request);
   CHECK(posted.body.starts_with("POST /p?q=%7e HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(origin.port()) + "\r\n"));
-  CHECK(has(posted.body, "Content-Type: application/json\r\n"));
-  CHECK(has(posted.body, "X-Empty:\r\n"));
-  CHECK(has(posted.body, "Content-Length: 7\r\n"));
-  CHECK_FALSE(has(posted.body, "X-Smuggled"));
-  CHECK_FALSE(has(posted.body, "Expect:"));
+  CHECK(test::has(posted.body, "Content-Type: application/json\r\n"));
+  CHECK(test::has(posted.body, "X-Empty:\r\n"));
+  CHECK(test::has(posted.body, "Content-Length: 7\r\n"));
+  CHECK_FALSE(test::has(posted.body, "X-Smuggled"));
+  CHECK_FALSE(test::has(posted.body, "Expect:"));
   CHECK(posted.body.ends_with("\r\n\r\n{\"a\":1}"));
   for (const auto method : {http::Method::put, http::Method::patch, http::Method::del, http::Method::options}) {
     request.method = method;
@@ -113,8 +111,8 @@ TEST_CASE("methods, fields and bodies are sent as given, and no field can add a 
   }
   const auto got = bench.run(bench.request(origin, "/a/./b/../c"));
   CHECK(got.body.starts_with("GET /a/c HTTP/1.1\r\n"));
-  CHECK_FALSE(has(got.body, "Content-Type"));
-  CHECK_FALSE(has(got.body, "Accept-Encoding"));
+  CHECK_FALSE(test::has(got.body, "Content-Type"));
+  CHECK_FALSE(test::has(got.body, "Accept-Encoding"));
 }
 
 TEST_CASE("consecutive requests share one connection") {
@@ -127,7 +125,7 @@ TEST_CASE("consecutive requests share one connection") {
 }
 
 TEST_CASE("there are no more connections to an origin than the limit, and other requests wait") {
-  ScriptedOrigin origin(echo);
+  ScriptedOrigin origin(echo_request);
   ClientSettings settings;
   settings.max_connections_per_origin = 3;
   ClientBench bench(settings);
@@ -155,7 +153,7 @@ TEST_CASE("a request that waits too long for a free connection fails with that r
   request.deadlines.first_byte = 30ms;
   const auto second = bench.run(request);
   CHECK(second.kind() == base::ErrorKind::timeout);
-  CHECK(has(second.text(), "no connection was free"));
+  CHECK(test::has(second.text(), "no connection was free"));
   CHECK(second.result.error().may_retry);
   CHECK_FALSE(first.is_done);
 }
@@ -163,7 +161,7 @@ TEST_CASE("a request that waits too long for a free connection fails with that r
 TEST_CASE("fetches that are destroyed while they wait or are active leave their connections to others") {
   ScriptedOrigin origin([](OriginConnection& connection) {
     if (connection.number() == 0) return connection.stall();
-    echo(connection);
+    echo_request(connection);
   });
   ClientSettings settings;
   settings.max_connections = settings.max_connections_per_origin = 1;
@@ -183,7 +181,7 @@ TEST_CASE("fetches that are destroyed while they wait or are active leave their 
 }
 
 TEST_CASE("origins take turns when all connections are in use") {
-  ScriptedOrigin busy(echo), quiet(echo);
+  ScriptedOrigin busy(echo_request), quiet(echo_request);
   ClientSettings settings;
   settings.max_connections = 1;
   ClientBench bench(settings);
@@ -213,7 +211,7 @@ TEST_CASE("for GET, a kept connection that was closed is replaced without an err
 }
 
 TEST_CASE("a POST is sent once: it uses a kept connection only if it may be repeated") {
-  ScriptedOrigin origin(echo);
+  ScriptedOrigin origin(echo_request);
   ClientBench bench;
   bench.run(bench.request(origin));
   auto request = bench.request(origin);

@@ -11,12 +11,12 @@ using namespace tribune::net::testing;
 
 namespace {
 
-const std::string kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+const std::string kDescriptorsGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 const std::string kBegun = "GET /a HT";
 
 /// Leaves the client in the middle of a head that the server has received: its beginning came with the request that was
 /// answered. While all connections are in this state none is closed for a new client.
-void keep_busy(RawClient& client) { CHECK(status_of_answer(client.ask(kGet + kBegun)) == 200); }
+void keep_busy(RawClient& client) { CHECK(status_of_answer(client.ask(kDescriptorsGet + kBegun)) == 200); }
 
 /// Lowers the process's limit of descriptors during its lifetime.
 class FewDescriptors {
@@ -36,7 +36,7 @@ class FewDescriptors {
 
 TEST_CASE("without free descriptors accepting pauses without a busy loop, and resumes later") {
   ServerUnderTest server(echo);
-  CHECK(status_of_answer(server.client().ask(kGet)) == 200);
+  CHECK(status_of_answer(server.client().ask(kDescriptorsGet)) == 200);
   REQUIRE(server.becomes_true([&] { return server.server().connections() == 0; }));
   std::vector<RawClient> clients(20);
   {
@@ -71,6 +71,6 @@ TEST_CASE("a share of the descriptors is reserved, and accepting resumes when co
   CHECK(server.connections() == 161);
   const auto began = std::chrono::steady_clock::now();
   for (auto half = clients.size() / 2; half != 0; --half) clients.pop_back();
-  CHECK(status_of_answer(server.client().ask(kGet)) == 200);
+  CHECK(status_of_answer(server.client().ask(kDescriptorsGet)) == 200);
   CHECK(std::chrono::steady_clock::now() - began < 1s);
 }

@@ -97,11 +97,12 @@ TEST_CASE("split heads, pipelined heads and bodies leave the fast path, and late
 }
 
 TEST_CASE("invalid requests are refused on the fast path with the same reasons as before evhttp") {
-  for (const auto& [request, reason] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& row : std::vector<std::pair<std::string, std::string>>{
            {"GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "host_repeated"},
            {"GET /a HTTP/1.1\r\nHost : a\r\n\r\n", "space_before_colon"},
            {"GET /a HTTP/1.1\r\n\r\n", "host_missing"}}) {
-    CAPTURE(request);
+    CAPTURE(row.first);
+    const auto& [request, reason] = row;
     ServerUnderTest server(echo);
     auto client = server.client();
     CHECK(status_of_answer(client.ask(get("/fine"))) == 200);

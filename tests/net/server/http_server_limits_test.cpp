@@ -10,7 +10,7 @@ using namespace tribune::net::testing;
 
 namespace {
 
-const std::string kGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+const std::string kLimitsGet = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
 
 ServerSettings shrunk() {
   ServerSettings settings;
@@ -19,8 +19,6 @@ ServerSettings shrunk() {
   settings.limits.idle_timeout = 200ms;
   return settings;
 }
-
-std::string body_of(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
 
 }  // namespace
 
@@ -31,7 +29,7 @@ TEST_CASE("an invalid request gets one problem, and the bytes after it are never
     echo(std::move(exchange));
   });
   auto client = server.client();
-  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 31\r\n\r\n" + kGet);
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 31\r\n\r\n" + kLimitsGet);
   const auto answer = client.read_to_end();
   CHECK(status_of_answer(answer) == 400);
   CHECK(answer.find("Content-Type: application/problem+json") != std::string::npos);
@@ -49,7 +47,7 @@ TEST_CASE("an invalid pipelined request is refused after the valid ones before i
   std::vector<std::unique_ptr<Exchange>> waiting;
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) { waiting.push_back(std::move(exchange)); });
   auto client = server.client();
-  client.send(kGet + "GET /b HTTP/1.1\r\n\r\n" + kGet);
+  client.send(kLimitsGet + "GET /b HTTP/1.1\r\n\r\n" + kLimitsGet);
   REQUIRE(server.becomes_true([&] { return waiting.size() == 1; }));
   server.on_loop([&] {
     waiting[0]->reply({200, {}, std::string("first")});
@@ -108,7 +106,7 @@ TEST_CASE("a head that arrives slowly is refused at the deadline of the whole he
 TEST_CASE("an idle connection is closed at its deadline") {
   ServerUnderTest server(echo, shrunk());
   auto client = server.client();
-  CHECK(status_of_answer(client.ask(kGet)) == 200);
+  CHECK(status_of_answer(client.ask(kLimitsGet)) == 200);
   CHECK(client.read_to_end().empty());
   CHECK_FALSE(client.was_reset());
 }
@@ -119,7 +117,7 @@ TEST_CASE(
   settings.limits.max_requests_per_connection = 3;
   ServerUnderTest server(echo, settings);
   auto client = server.client();
-  client.send(kGet + kGet + kGet + kGet + kGet);
+  client.send(kLimitsGet + kLimitsGet + kLimitsGet + kLimitsGet + kLimitsGet);
   const auto answers = client.read_to_end();
   CHECK_FALSE(client.was_reset());
   std::size_t count = 0;
@@ -164,7 +162,7 @@ TEST_CASE("a reader below the minimum rate is disconnected, and one that waits f
     auto quiet = server.client();
     quiet.send("GET /quiet HTTP/1.1\r\nHost: x\r\n\r\n");
     RawClient slow(server.address(), 16 * 1024);
-    slow.send(kGet);
+    slow.send(kLimitsGet);
     const auto finished = server.wait_finished(1);
     REQUIRE(finished.size() == 1);
     CHECK(finished[0].path == "/a");
@@ -189,12 +187,12 @@ TEST_CASE("when all connections are in use the longest idle one is closed for a 
   std::vector<RawClient> clients;
   for (int i = 0; i < 4; ++i) {
     clients.push_back(server.client());
-    CHECK(status_of_answer(clients.back().ask(kGet)) == 200);
+    CHECK(status_of_answer(clients.back().ask(kLimitsGet)) == 200);
   }
   auto newcomer = server.client();
-  CHECK(status_of_answer(newcomer.ask(kGet)) == 200);
+  CHECK(status_of_answer(newcomer.ask(kLimitsGet)) == 200);
   CHECK(clients[0].read_to_end().empty());
-  CHECK(status_of_answer(clients[1].ask(kGet)) == 200);
+  CHECK(status_of_answer(clients[1].ask(kLimitsGet)) == 200);
   CHECK(server.connections() == 4);
   CHECK(server.metric("tribune_http_evicted_total{listener=\"front\"}") == 1);
 }
@@ -212,17 +210,17 @@ TEST_CASE("a connection with keeps_place is closed for no new client, however lo
   auto kept = server.client();
   CHECK(status_of_answer(kept.ask(kept_request)) == 200);
   auto other = server.client();
-  CHECK(status_of_answer(other.ask(kGet)) == 200);
+  CHECK(status_of_answer(other.ask(kLimitsGet)) == 200);
   auto newcomer = server.client();
-  CHECK(status_of_answer(newcomer.ask(kGet)) == 200);
+  CHECK(status_of_answer(newcomer.ask(kLimitsGet)) == 200);
   CHECK(other.read_to_end().empty());
-  CHECK(status_of_answer(kept.ask(kGet)) == 200);
+  CHECK(status_of_answer(kept.ask(kLimitsGet)) == 200);
 
   // The last response determines this: from here on the connection is like any other.
   CHECK(status_of_answer(newcomer.ask(kept_request)) == 200);
-  CHECK(status_of_answer(server.client().ask(kGet)) == 200);
+  CHECK(status_of_answer(server.client().ask(kLimitsGet)) == 200);
   CHECK(kept.read_to_end().empty());
-  CHECK(status_of_answer(newcomer.ask(kGet)) == 200);
+  CHECK(status_of_answer(newcomer.ask(kLimitsGet)) == 200);
 }
 
 TEST_CASE("when all connections are busy a new client gets 503") {
@@ -232,10 +230,10 @@ TEST_CASE("when all connections are busy a new client gets 503") {
   ServerUnderTest server([&](std::unique_ptr<Exchange> exchange) { waiting.push_back(std::move(exchange)); }, settings);
   auto one = server.client();
   auto two = server.client();
-  one.send(kGet);
-  two.send(kGet);
+  one.send(kLimitsGet);
+  two.send(kLimitsGet);
   REQUIRE(server.becomes_true([&] { return waiting.size() == 2; }));
-  CHECK(status_of_answer(server.client().ask(kGet)) == 503);
+  CHECK(status_of_answer(server.client().ask(kLimitsGet)) == 503);
   CHECK(server.rejected("too_many_connections") == 1);
   server.on_loop([&] { waiting.clear(); });
 }
@@ -246,13 +244,13 @@ TEST_CASE("one address gets its limit of connections and no more") {
   ServerUnderTest server(echo, settings);
   auto one = std::make_unique<RawClient>(server.address());
   auto two = server.client();
-  CHECK(status_of_answer(one->ask(kGet)) == 200);
-  CHECK(status_of_answer(two.ask(kGet)) == 200);
-  CHECK(status_of_answer(server.client().ask(kGet)) == 429);
-  CHECK(status_of_answer(RawClient(server.address(), 0, "127.0.0.2").ask(kGet)) == 200);
+  CHECK(status_of_answer(one->ask(kLimitsGet)) == 200);
+  CHECK(status_of_answer(two.ask(kLimitsGet)) == 200);
+  CHECK(status_of_answer(server.client().ask(kLimitsGet)) == 429);
+  CHECK(status_of_answer(RawClient(server.address(), 0, "127.0.0.2").ask(kLimitsGet)) == 200);
   one.reset();
   CHECK(server.becomes_true([&] { return server.server().connections() == 1; }));
-  CHECK(status_of_answer(server.client().ask(kGet)) == 200);
+  CHECK(status_of_answer(server.client().ask(kLimitsGet)) == 200);
 }
 
 TEST_CASE("X-Forwarded-For and X-Forwarded-Proto are accepted from trusted proxies only") {
@@ -288,18 +286,18 @@ TEST_CASE("a PROXY header is required from trusted proxies and refused from othe
   using namespace std::string_view_literals;
   const std::string header2 = std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x0a\xc0\0\2\1\x12\x67\0\x50"sv);
 
-  CHECK(body_of(RawClient(server.address(), 0, "127.0.0.2").ask(header + kGet)) == "GET /a? 203.0.113.9 []");
-  CHECK(body_of(RawClient(server.address(), 0, "127.0.0.2").ask(header2 + kGet)) == "GET /a? 203.0.113.10 []");
+  CHECK(body_of(RawClient(server.address(), 0, "127.0.0.2").ask(header + kLimitsGet)) == "GET /a? 203.0.113.9 []");
+  CHECK(body_of(RawClient(server.address(), 0, "127.0.0.2").ask(header2 + kLimitsGet)) == "GET /a? 203.0.113.10 []");
   {
     RawClient slow(server.address(), 0, "127.0.0.2");
-    for (const char c : header2 + kGet) slow.send(std::string(1, c));
+    for (const char c : header2 + kLimitsGet) slow.send(std::string(1, c));
     CHECK(body_of(slow.read_answer()) == "GET /a? 203.0.113.10 []");
-    CHECK(body_of(slow.ask(kGet)) == "GET /a? 203.0.113.10 []");
+    CHECK(body_of(slow.ask(kLimitsGet)) == "GET /a? 203.0.113.10 []");
   }
-  CHECK(status_of_answer(RawClient(server.address(), 0, "127.0.0.2").ask(kGet)) == 400);
-  CHECK(status_of_answer(server.client().ask(header + kGet)) == 400);
-  CHECK(status_of_answer(server.client().ask(header2 + kGet)) == 400);
-  CHECK(body_of(server.client().ask(kGet)) == "GET /a? 127.0.0.1 []");
+  CHECK(status_of_answer(RawClient(server.address(), 0, "127.0.0.2").ask(kLimitsGet)) == 400);
+  CHECK(status_of_answer(server.client().ask(header + kLimitsGet)) == 400);
+  CHECK(status_of_answer(server.client().ask(header2 + kLimitsGet)) == 400);
+  CHECK(body_of(server.client().ask(kLimitsGet)) == "GET /a? 127.0.0.1 []");
   CHECK(server.rejected("proxy_header_invalid") == 1);
 }
 
@@ -343,10 +341,10 @@ TEST_CASE("the process's own requests need no PROXY header, those of other proce
   ServerUnderTest server(echo, settings);
   RawClient own(server.address());
   ListeningSockets::of_process().add(own.fd());
-  CHECK(body_of(own.ask(kGet)) == "GET /a? 127.0.0.1 []");
-  CHECK(body_of(own.ask(kGet)) == "GET /a? 127.0.0.1 []");
+  CHECK(body_of(own.ask(kLimitsGet)) == "GET /a? 127.0.0.1 []");
+  CHECK(body_of(own.ask(kLimitsGet)) == "GET /a? 127.0.0.1 []");
   ListeningSockets::of_process().remove(own.fd());
-  CHECK(status_of_answer(server.client().ask(kGet)) == 400);
+  CHECK(status_of_answer(server.client().ask(kLimitsGet)) == 400);
 }
 
 TEST_CASE("draining refuses new clients, closes idle connections and answers active ones with Connection: close") {
@@ -360,7 +358,7 @@ TEST_CASE("draining refuses new clients, closes idle connections and answers act
   auto idle = server.client();
   auto busy = server.client();
   auto half = server.client();
-  CHECK(status_of_answer(idle.ask(kGet)) == 200);
+  CHECK(status_of_answer(idle.ask(kLimitsGet)) == 200);
   busy.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
   half.send("GET /half HT");
   REQUIRE(server.becomes_true([&] { return waiting.size() == 1 && server.server().connections() == 3; }));
@@ -391,7 +389,7 @@ TEST_CASE("close_all cuts the remaining connections") {
     waiting.push_back(std::move(exchange));
   });
   auto client = server.client();
-  client.send(kGet);
+  client.send(kLimitsGet);
   REQUIRE(server.becomes_true([&] { return waiting.size() == 1; }));
   server.on_loop([&] { server.server().close_all(); });
   CHECK(gone == 1);
@@ -419,7 +417,7 @@ TEST_CASE("aborts at every byte of request and response leave no connections") {
     exchange->reply({200, {}, body});
   });
   const std::string request =
-      "POST /stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + kGet;
+      "POST /stream HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + kLimitsGet;
   double clients = 0;
   for (std::size_t at = 0; at <= request.size(); ++at)
     for (const bool reset : {true, false}) {

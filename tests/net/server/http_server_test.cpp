@@ -27,8 +27,6 @@ std::string pattern(std::size_t size) {
   return bytes;
 }
 
-std::string body_of(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
-
 }  // namespace
 
 TEST_CASE("a response has the body, Date, CORS fields and the body's length") {

@@ -13,8 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kMaxHops = 5;
-constexpr std::chrono::seconds kRetryAfter{1};
+constexpr int kMaxDocumentHops = 5;
+constexpr std::chrono::seconds kDocumentRetryAfter{1};
 constexpr std::chrono::seconds kDefaultFreshness{2};  // where the origin states nothing
 constexpr std::chrono::seconds kMaxFreshness{60};
 constexpr std::chrono::seconds kMaxSteeringFreshness{5};  // short, because the manifest moves viewers
@@ -124,7 +124,7 @@ void ChannelDocuments::start(const std::string& key, Entry& entry) {
   request.destinations.allowed_origins = contracts::allowed_origins(channel_.making().origins);
   request.destinations.allow_special_addresses = channel_.settings().allow_special_addresses;
   request.deadlines = channel_.settings().deadlines;
-  request.max_redirects = kMaxHops;
+  request.max_redirects = kMaxDocumentHops;
   request.max_body_bytes = kMaxDocumentBytes;
   request.accept_gzip = true;
   entry.fetch = channel_.worker().client.get_whole(
@@ -172,7 +172,7 @@ base::Status ChannelDocuments::accept(Entry& entry, const net::WholeAnswer& whol
 void ChannelDocuments::fail(Entry& entry, base::Error error) {
   const auto at = now();
   entry.reload.reset();
-  entry.retry_at = at + kRetryAfter;
+  entry.retry_at = at + kDocumentRetryAfter;
   channel_.metrics().fetched_document(to_string(entry.name.kind), "failed");
   if (!logged_at_ || at - *logged_at_ >= kLogPeriod) {
     logged_at_ = at;

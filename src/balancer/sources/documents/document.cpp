@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kWords{"assets", "steering", "json", "raw"};
 constexpr std::string_view kNoQuery = "-";
-constexpr std::string_view kEpoch = "doc";  // of no timeline: the content of a document may change, its name does not
+constexpr std::string_view kDocumentEpoch =
+    "doc";  // of no timeline: the content of a document may change, its name does not
 
 /// "12.345", as players write a time; truncated to milliseconds. Nullopt for anything but a time within a day.
 std::optional<std::string> seconds_of(std::string_view text) {
@@ -68,7 +69,7 @@ std::optional<DocumentName> read_document_path(std::string_view path) {
 
 std::string signed_document(const base::KeyRing& keys, std::string_view channel, const DocumentName& name,
                             base::WallTime now) {
-  const contracts::Link link{std::string(channel), std::string(kEpoch), document_path(name), "", 0, 0};
+  const contracts::Link link{std::string(channel), std::string(kDocumentEpoch), document_path(name), "", 0, 0};
   const auto query = contracts::signed_query(keys, link, now);
   return query.empty() ? query : link.path + "?" + query;
 }
@@ -78,7 +79,7 @@ base::Result<DocumentName> verify_document(const base::KeyRing& keys, std::strin
   const auto link = contracts::verify_link(keys, channel, path, query, now, std::chrono::milliseconds{0}, 0);
   if (!link) return tl::unexpected(link.error());
   auto name = read_document_path(path);
-  if (!name || link->epoch != kEpoch || !link->origin_query.empty()) return forbidden();
+  if (!name || link->epoch != kDocumentEpoch || !link->origin_query.empty()) return forbidden();
   return std::move(*name);
 }
 

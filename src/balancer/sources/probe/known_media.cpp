@@ -5,7 +5,7 @@
 namespace tribune::balancer {
 namespace {
 
-constexpr std::chrono::seconds kRetryAfter{30};
+constexpr std::chrono::seconds kProbeRetryAfter{30};
 
 }  // namespace
 
@@ -23,7 +23,7 @@ void KnownMedia::probe_if_due(const std::string& generation, const hls::Playlist
   if (is_known_ || probe_.is_probing() || (failures_ > 0 && now < next_)) return;
   const auto target = probe_target(playlist, base);
   if (!target) return;
-  next_ = now + kRetryAfter;
+  next_ = now + kProbeRetryAfter;
   probe_.begin(*target, like, [this, on_media_probed = std::move(on_media_probed)](ProbeResult result) {
     is_known_ = !result.facts.codecs.empty() || !result.error;
     if (!is_known_) ++failures_;
@@ -37,7 +37,7 @@ void KnownMedia::probe_if_due(const std::string& generation, const hls::Playlist
 }
 
 std::optional<std::chrono::seconds> KnownMedia::next_probe_in() const {
-  return is_known_ ? std::nullopt : std::optional(kRetryAfter);
+  return is_known_ ? std::nullopt : std::optional(kProbeRetryAfter);
 }
 
 OnlyVariant KnownMedia::variant(std::optional<std::int64_t> configured_bps, std::int64_t default_bps) const {

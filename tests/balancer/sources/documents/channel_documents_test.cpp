@@ -22,13 +22,13 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Responds to each URL with its page, others with 404; nothing while it holds.
-class ScriptedClient final : public ScriptedHttpClient {
+class DocumentsClient final : public ScriptedHttpClient {
  public:
   std::map<std::string, ScriptedResponse> pages;
   std::vector<std::string> asked;
   bool holds = false;
 
-  explicit ScriptedClient(net::EventLoop& loop)
+  explicit DocumentsClient(net::EventLoop& loop)
       : ScriptedHttpClient(loop, [this](const net::FetchRequest& request) -> std::optional<ScriptedResponse> {
           asked.push_back(request.url);
           if (holds) return std::nullopt;
@@ -43,7 +43,7 @@ struct DocumentsFixture {
   base::Log log{silent()};
   base::Metrics metrics;
   net::EventLoop loop;
-  ScriptedClient client{loop};
+  DocumentsClient client{loop};
   std::vector<std::unique_ptr<runtime::Worker>> workers;
   std::unique_ptr<runtime::Services> services;
   std::unique_ptr<store::Store> store;

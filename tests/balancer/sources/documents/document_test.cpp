@@ -9,9 +9,9 @@ using namespace tribune::balancer;
 
 namespace {
 
-const base::WallTime kNow{std::chrono::seconds{1'700'000'000}};
+const base::WallTime kDocumentTime{std::chrono::seconds{1'700'000'000}};
 
-base::KeyRing ring() { return base::KeyRing({{"k1", "0123456789abcdef", std::nullopt}}); }
+base::KeyRing document_keys() { return base::KeyRing({{"k1", "0123456789abcdef", std::nullopt}}); }
 
 struct Target {
   std::string path, query;
@@ -30,10 +30,10 @@ TEST_CASE("the path of a document names its kind, its path at the origin and the
       {{DocumentKind::steering, {"~1/steer", "x=1"}}, "~doc/steering/eD0x/~1/steer"},
       {{DocumentKind::json, {"~0b/L2Ev.json", "~q=YT0lMmY"}}, "~doc/json/fnE9WVQwbE1tWQ/~0b/L2Ev.json"},
       {{DocumentKind::raw, {"a/b/c.bin", ""}}, "~doc/raw/-/a/b/c.bin"}};
-  for (const auto& [name, path] : table) {
-    CAPTURE(path);
-    CHECK(document_path(name) == path);
-    CHECK(read_document_path(path) == name);
+  for (const auto& row : table) {
+    CAPTURE(row.second);
+    CHECK(document_path(row.first) == row.second);
+    CHECK(read_document_path(row.second) == row.first);
   }
   for (const std::string bad : {"", "v.m3u8", "~doc/", "~doc/assets", "~doc/assets/-", "~doc/assets/-/",
                                 "~doc/assets//a", "~doc/list/-/a", "~doc/assets/a b/x", "~doc/assets/=/x"}) {
@@ -43,11 +43,11 @@ TEST_CASE("the path of a document names its kind, its path at the origin and the
 }
 
 TEST_CASE("only a signed document is accepted, at any age and with the keys that players add") {
-  const auto keys = ring();
+  const auto keys = document_keys();
   const DocumentName name{DocumentKind::asset_list, {"ads/l.json", "a=1"}};
-  const auto [path, query] = cut(signed_document(keys, "demo", name, kNow));
+  const auto [path, query] = cut(signed_document(keys, "demo", name, kDocumentTime));
   const auto verify = [&](const std::string& channel, const std::string& p, const std::string& q) {
-    return verify_document(keys, channel, p, q, kNow + std::chrono::hours{100});
+    return verify_document(keys, channel, p, q, kDocumentTime + std::chrono::hours{100});
   };
   REQUIRE(verify("demo", path, query));
   CHECK(*verify("demo", path, query) == name);
@@ -58,19 +58,19 @@ TEST_CASE("only a signed document is accepted, at any age and with the keys that
                                                                 {"~doc/assets/-/ads/l.json", query},
                                                                 {"~doc/assets/YT0x/ads/m.json", query},
                                                                 {path, "b=1&" + query}};
-  for (const auto& [p, q] : forged) {
-    CAPTURE(p);
-    CAPTURE(q);
-    CHECK_FALSE(verify("demo", p, q));
+  for (const auto& link : forged) {
+    CAPTURE(link.first);
+    CAPTURE(link.second);
+    CHECK_FALSE(verify("demo", link.first, link.second));
   }
   CHECK_FALSE(verify("other", path, query));
 }
 
 TEST_CASE("the link of a segment is not valid for a document") {
-  const auto keys = ring();
+  const auto keys = document_keys();
   for (const std::string path : {"ads/l.json", "~doc/assets/-/ads/l.json"}) {
-    const contracts::Link link{"demo", "ep1", path, "", base::unix_seconds(kNow) + 60, 0};
-    CHECK_FALSE(verify_document(keys, "demo", path, contracts::signed_query(keys, link, kNow), kNow));
+    const contracts::Link link{"demo", "ep1", path, "", base::unix_seconds(kDocumentTime) + 60, 0};
+    CHECK_FALSE(verify_document(keys, "demo", path, contracts::signed_query(keys, link, kDocumentTime), kDocumentTime));
   }
 }
 

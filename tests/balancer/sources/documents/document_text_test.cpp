@@ -11,13 +11,14 @@ using namespace tribune::balancer;
 
 namespace {
 
-const base::WallTime kNow{std::chrono::seconds{1'700'000'000}};
+const base::WallTime kDocumentTextTime{std::chrono::seconds{1'700'000'000}};
 
 struct DocumentFixture {
   LinkMaking links{
       "demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {"https://ads"}),
       std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{"k1", "0123456789abcdef", std::nullopt}})};
-  DocumentMaking making{links, *http::parse_uri("http://origin/live/demo/lists/l.json"), "ep1", 1'700'100'000, kNow};
+  DocumentMaking making{links, *http::parse_uri("http://origin/live/demo/lists/l.json"), "ep1", 1'700'100'000,
+                        kDocumentTextTime};
 
   /// '>' stands for the prefix of the session.
   static std::string text(const base::Result<DocumentText>& made) {
@@ -44,9 +45,9 @@ TEST_CASE("only the URIs of an asset list at the channel's origins are changed")
       {R"({"ASSETS":[]})", R"({"ASSETS":[]})"},
       {R"({"URI":"x.m3u8","ASSETS":[{"N":{"URI":"y.m3u8"}}]})",
        R"({"URI":"x.m3u8","ASSETS":[{"N":{"URI":"y.m3u8"}}]})"}};
-  for (const auto& [json, expected] : table) {
-    CAPTURE(json);
-    CHECK(s.list(json) == expected);
+  for (const auto& row : table) {
+    CAPTURE(row.first);
+    CHECK(s.list(row.first) == row.second);
   }
 }
 
@@ -58,7 +59,8 @@ TEST_CASE("an asset that is a media file gets a signed link, and one that is a p
   const auto query =
       made->pieces[1].substr(made->pieces[1].find('?') + 1, made->pieces[1].find('"') - made->pieces[1].find('?') - 1);
   CHECK(made->pieces[1].starts_with("lists/ad.mp4?x=1&tl=ep1.1700100000.k1."));
-  CHECK(contracts::verify_link(*s.links.keys, "demo", "lists/ad.mp4", query, kNow, std::chrono::seconds{0}));
+  CHECK(
+      contracts::verify_link(*s.links.keys, "demo", "lists/ad.mp4", query, kDocumentTextTime, std::chrono::seconds{0}));
   REQUIRE(made->playlists.size() == 1);
   CHECK(made->playlists[0].path == "lists/b.m3u8");
   CHECK(made->playlists[0].query == "q=2");
@@ -92,9 +94,9 @@ TEST_CASE("a steering manifest keeps its order and TTL, and names no host of the
        R"({"VERSION":1})"},
       {R"({"RELOAD-URI":"/s"})", "{}"},
       {"{}", "{}"}};
-  for (const auto& [json, expected] : table) {
-    CAPTURE(json);
-    CHECK(s.steering(json) == expected);
+  for (const auto& row : table) {
+    CAPTURE(row.first);
+    CHECK(s.steering(row.first) == row.second);
   }
   const auto made = steering_text(R"({"RELOAD-URI":"?s=2","VERSION":1,"TTL":3})", s.making);
   REQUIRE(made);

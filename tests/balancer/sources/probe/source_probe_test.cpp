@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// An origin that answers each URL with a status, fields and a body; silence for others.
-class ScriptedClient final : public ScriptedHttpClient {
+class ProbeClient final : public ScriptedHttpClient {
  public:
   struct Answer {
     int status = 200;
@@ -27,7 +27,7 @@ class ScriptedClient final : public ScriptedHttpClient {
     std::string body = {};
     std::optional<std::uint64_t> content_length = {};
   };
-  explicit ScriptedClient(net::EventLoop& loop)
+  explicit ProbeClient(net::EventLoop& loop)
       : ScriptedHttpClient(loop, [this](const net::FetchRequest& request) -> std::optional<ScriptedResponse> {
           requests.push_back(request);
           const auto found = answers.find(request.url);
@@ -47,16 +47,16 @@ class ScriptedClient final : public ScriptedHttpClient {
   std::vector<net::FetchRequest> requests;
 };
 
-std::string box(std::string_view type, const std::string& body) {
+std::string mp4_box(std::string_view type, const std::string& body) {
   std::string size;
   for (int i = 4; i-- > 0;) size.push_back(static_cast<char>((body.size() + 8) >> (8 * i) & 0xff));
   return size + std::string(type) + body;
 }
 
 std::string init_section(std::string_view codec = "ac-3") {
-  const auto stsd = box("stsd", std::string(8, '\0') + box(codec, std::string(28, '\0')));
-  return box("moov",
-             box("trak", box("mdia", box("hdlr", std::string(8, '\0') + "soun") + box("minf", box("stbl", stsd)))));
+  const auto stsd = mp4_box("stsd", std::string(8, '\0') + mp4_box(codec, std::string(28, '\0')));
+  return mp4_box("moov", mp4_box("trak", mp4_box("mdia", mp4_box("hdlr", std::string(8, '\0') + "soun") +
+                                                             mp4_box("minf", mp4_box("stbl", stsd)))));
 }
 
 const http::Uri kBase = *http::parse_uri("http://o/live/index.m3u8?t=1");
@@ -64,7 +64,7 @@ const std::string kMap = "#EXT-X-MAP:URI=\"init.mp4\"\n";
 
 struct ProbeFixture {
   net::EventLoop loop;
-  ScriptedClient client{loop};
+  ProbeClient client{loop};
   SourceProbe probe{client, loop};
   net::FetchRequest like;
 
@@ -133,7 +133,7 @@ TEST_CASE("an origin without range support is read no further than needed") {
 }
 
 TEST_CASE("a response for another part of the file, or none, is an error that keeps the result of the other file") {
-  for (const auto& bad : std::vector<ScriptedClient::Answer>{{404}, {206, "bytes 5-9/10", "xxxxx"}, {302}, {416}}) {
+  for (const auto& bad : std::vector<ProbeClient::Answer>{{404}, {206, "bytes 5-9/10", "xxxxx"}, {302}, {416}}) {
     CAPTURE(bad.status);
     ProbeFixture s;
     s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
