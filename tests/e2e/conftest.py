@@ -23,14 +23,24 @@ def pytest_sessionstart(session):
         pytest.exit(f"no program at {BINARY}: run scripts/build, or set TRIBUNE_BINARY", 2)
 
 
+def is_in_gate(item, build):
+    """Whether the gate runs a test in this build: one half of the tests under each sanitizer (the cases of a parametrised test stay together), and in
+    release what a sanitizer cannot judge."""
+    if item.get_closest_marker("every_build"):
+        return True
+    if build == "release":
+        return item.get_closest_marker("release_only") or item.get_closest_marker("release_too")
+    half = zlib.crc32(item.nodeid.split("[")[0].encode()) % 2
+    return half == ("address", "thread").index(build)
+
+
 def pytest_collection_modifyitems(config, items):
-    """TRIBUNE_SHARE=1/2 keeps one of two halves of the scenarios, by their names; the cases of a parametrised test stay together."""
-    share = os.environ.get("TRIBUNE_SHARE")
-    if not share:
-        return
-    number, shares = map(int, share.split("/"))
-    kept = [item for item in items if zlib.crc32(item.nodeid.split("[")[0].encode()) % shares == number - 1]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    """Leaves out what this build cannot run and, with TRIBUNE_SHARE=1, what the gate runs in another one."""
+    build = os.environ.get("TRIBUNE_BUILD", "release")
+    kept = [item for item in items if build == "release" or not item.get_closest_marker("release_only")]
+    if os.environ.get("TRIBUNE_SHARE") == "1":
+        kept = [item for item in kept if is_in_gate(item, build)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
 
 

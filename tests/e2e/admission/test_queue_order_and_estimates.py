@@ -5,9 +5,12 @@ import json
 import statistics
 import time
 
+import pytest
 from harness.queue_clients import ControlledQueueClients
 from harness.raw_client import fetch
 from harness.waiting import LONG, pace, wait_until
+
+pytestmark = pytest.mark.release_too("its deadlines are those of the product; sanitized programs get longer ones")
 
 LOST = ("ticket_abandoned", "ticket_unclaimed", "ticket_given_up")
 

@@ -2,6 +2,7 @@
 import re
 from urllib.parse import urljoin
 
+import pytest
 from harness.origin import head, in_turn, ok, raw, status
 from harness.raw_client import fetch
 from harness.waiting import wait_until
@@ -62,6 +63,7 @@ def test_no_store_objects_are_fetched_each_time(event):
     assert event.nodes["stadium"].admin("/status").json["cache_node"]["objects"] == 0
 
 
+@pytest.mark.every_build
 def test_a_stale_response_is_revalidated_and_a_304_renews_it(event):
     thing(event, {"Cache-Control": "max-age=0"})
     player, url = start_event(event)

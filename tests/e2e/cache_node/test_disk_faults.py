@@ -1,10 +1,9 @@
 """A disk that is slow or returns errors: viewers are served, and damaged objects are filled again."""
 import os
-import shutil
 
 import pytest
 from harness.raw_client import fetch
-from harness.waiting import IS_RELEASE, Stopwatch, stretched, wait_until
+from harness.waiting import Stopwatch, stretched, wait_until
 
 
 def assert_plays_quickly(event, upto=5):
@@ -18,14 +17,11 @@ def assert_plays_quickly(event, upto=5):
 
 
 def straced(*injections):
-    if not IS_RELEASE:
-        pytest.skip("system calls are traced in the release build")
-    if not shutil.which("strace"):
-        pytest.skip("needs strace")
     traced = ",".join(sorted({i.split(":")[0] for i in injections}))
     return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={traced}", *[w for i in injections for w in ("-e", f"inject={i}")]]
 
 
+@pytest.mark.release_only("traces system calls")
 def test_a_disk_with_one_second_per_sync_delays_no_viewer(event):
     wrapper = straced("fsync:delay_enter=1000000", "fdatasync:delay_enter=1000000", "msync:delay_enter=1000000")
     event.start_node("stadium", wrapper=wrapper)
@@ -39,6 +35,7 @@ def test_a_disk_with_one_second_per_sync_delays_no_viewer(event):
     assert event.is_up("stadium"), "heartbeats continue"
 
 
+@pytest.mark.release_only("traces system calls")
 def test_a_read_error_drops_the_object_and_it_is_filled_again(event):
     wrapper = straced("sendfile:error=EIO:when=3+7")
     node = event.start_node("stadium", wrapper=wrapper)

@@ -160,6 +160,7 @@ HOSTILE_HEADS = {
 }
 
 
+@pytest.mark.release_too("measures memory")
 @pytest.mark.parametrize("fault", HOSTILE_HEADS)
 def test_a_hostile_or_incomplete_head_is_a_502_in_bounded_memory(event, faulty, fault):
     url, node = faulty
@@ -173,6 +174,7 @@ def test_a_hostile_or_incomplete_head_is_a_502_in_bounded_memory(event, faulty, 
     assert_recovers(event, url, node, event.origin.count(SEGMENT))
 
 
+@pytest.mark.release_too("measures memory")
 def test_an_endless_response_head_is_aborted_in_bounded_memory(event, faulty):
     url, node = faulty
 
@@ -307,9 +309,8 @@ def test_a_thousand_clients_of_one_uncached_object_cause_one_request_even_if_the
     wait_until(lambda: "waited" in {line["cache"] for line in node.access_log() if line["path"].startswith("/media/")}, 5)
 
 
+@pytest.mark.release_only("measures times")
 def test_waiting_clients_receive_the_first_byte_when_the_fill_does(event, faulty):
-    if not IS_RELEASE:
-        pytest.skip("times are measured in the release build")
     url, node = faulty
     delays, without_node = [], []   # the second: the time without a node in between, on this machine
 

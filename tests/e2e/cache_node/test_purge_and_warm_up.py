@@ -2,6 +2,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from harness.operator_cli import run_ctl
 from harness.raw_client import fetch
 from harness.waiting import wait_until
@@ -52,6 +53,7 @@ def assert_n2_returns_without_object(event, target, path):
     assert event.origin.count(path) == asked + 1, "the old object did not come back with the node"
 
 
+@pytest.mark.every_build
 def test_a_purge_reaches_every_node_and_each_reports_how_many_objects_it_purged(event):
     start_event(event)
     target, path = filled(event, 3)

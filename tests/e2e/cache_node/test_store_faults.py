@@ -1,13 +1,12 @@
 """A store on a full, failing or damaged disk: no wrong byte, no crash loop, and recovery without an operator."""
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 from harness import telemetry_names
 from harness.raw_client import fetch
-from harness.waiting import IS_RELEASE, wait_until
+from harness.waiting import wait_until
 
 DEGRADED = "tribune_cache_disk_degraded"
 
@@ -60,10 +59,9 @@ def test_a_node_on_a_full_disk_serves_from_memory_reports_it_and_recovers_by_its
     wait_until(lambda: status(node)["objects"] > before, 5, "objects are stored again")
 
 
+@pytest.mark.release_only("traces system calls")
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
 def test_temporarily_failing_writes_affect_no_viewer(event, error):
-    if not IS_RELEASE or not shutil.which("strace"):
-        pytest.skip("system calls are traced in the release build")
     calls = "pwritev,pwrite64,fdatasync,fsync,ftruncate,rename"
     wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when=4..12"]
     event.live.window = 8

@@ -2,12 +2,10 @@
 from pathlib import Path
 
 import pytest
-from harness.waiting import IS_RELEASE
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
-needs_faked_clock = pytest.mark.skipif(not IS_RELEASE or not FAKETIME.exists(),
-                                       reason="a preloaded clock and a sanitizer's runtime do not go together")
+needs_faked_clock = pytest.mark.release_only("a preloaded clock and a sanitizer's runtime do not go together")
 
 
 def remove_shared_clock(pid):

@@ -12,6 +12,11 @@ IS_RELEASE = os.environ.get("TRIBUNE_BUILD", "release") == "release"
 TURN = 0.01
 
 
+def in_gate(few, every):
+    """The cases of a parametrised test: a few in a usual run, every one with --long."""
+    return every if LONG else few
+
+
 def stretched(seconds):
     """A deadline on this build."""
     return seconds * SLOW

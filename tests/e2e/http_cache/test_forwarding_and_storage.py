@@ -1,7 +1,6 @@
 """The plain cache between clients and any origin: forwarded fields, stored responses, and faults of the origin."""
 import json
 import re
-import shutil
 import subprocess
 import threading
 from urllib.parse import urljoin
@@ -11,7 +10,7 @@ from harness.event import KEYS, merged, process_config
 from harness.origin import head, held, in_turn, ok, raw, status
 from harness.raw_client import Connection, fetch, request_bytes
 from harness.tribune_process import BINARY
-from harness.waiting import IS_RELEASE, stretched
+from harness.waiting import stretched
 
 
 @pytest.fixture
@@ -246,7 +245,7 @@ def test_listener_and_origin_of_the_plain_cache_need_a_restart_and_limits_of_the
     assert fetch(f"http://{address}/a?{'x' * 300}").status == 414
 
 
-@pytest.mark.skipif(not IS_RELEASE or not shutil.which("prlimit"), reason="sanitizers reserve terabytes of addresses")
+@pytest.mark.release_only("sanitizers reserve terabytes of addresses")
 def test_the_settings_of_a_plain_cache_and_a_node_in_memory_fit_into_one_memory_limit(programs, origin):
     both = programs(merged(only_http_cache(origin, max_bytes="1GiB"), {
         "front": {"listen": ["127.0.0.1:0"]},

@@ -42,6 +42,7 @@ def hit_times(url, count):
     return times
 
 
+@pytest.mark.release_too("measures memory")
 @pytest.mark.parametrize("slow_part", ["head", "body"])
 def test_five_hundred_slow_senders_are_closed_by_the_deadline(event, slow_part):
     event.live.size = 4096
@@ -105,6 +106,7 @@ def test_an_idle_connection_is_closed_at_the_idle_timeout(event):
         assert used.pending == b""
 
 
+@pytest.mark.release_too("measures memory")
 def test_a_thousand_slow_readers_use_no_copy_each_and_are_closed_below_the_minimum_rate(event):
     event.live.size = 2 << 20
     event.live.advance()
@@ -271,9 +273,8 @@ def test_accepting_pauses_without_busy_waiting_when_descriptors_run_out_and_reco
     fresh.play(1, event.live.bytes_of("v1", 1))
 
 
+@pytest.mark.release_only("measures memory")
 def test_a_body_that_the_client_does_not_read_is_not_buffered_in_memory(event):
-    if not IS_RELEASE:
-        pytest.skip("memory is measured in the release build")
     big = b"x" * (48 << 20)
     event.origin.on("/live/demo/v1/seg0.ts", ok(big, "video/mp2t"))
     event.start(node={"cache_node": {"fill_buffer_bytes": "8MiB"}})

@@ -181,9 +181,8 @@ def test_an_endless_head_is_rejected_at_the_limit(all_in_one, first):
         assert connection.read_to_end() == b""
 
 
+@pytest.mark.release_only("measures memory")
 def test_endless_heads_use_no_more_memory_than_the_limit_and_a_buffer(all_in_one):
-    if not IS_RELEASE:
-        pytest.skip("memory is measured in the release build")
     program = all_in_one()
     warm = [Connection(program.address) for _ in range(200)]
     for connection in warm:
@@ -206,6 +205,7 @@ def test_a_body_over_the_limit_gets_413_without_being_read(all_in_one):
         assert connection.read_response().status == 413
 
 
+@pytest.mark.release_too("measures memory")
 def test_a_thousand_pipelined_requests_are_answered_in_order(all_in_one):
     program = all_in_one()
     pattern = [200 if (i * 7919) % 3 else 404 for i in range(1000)]
@@ -219,6 +219,7 @@ def test_a_thousand_pipelined_requests_are_answered_in_order(all_in_one):
         assert program.peak_memory_bytes() - before < 4 << 20
 
 
+@pytest.mark.release_too("measures memory")
 def test_ten_thousand_aborted_connections_leak_nothing(all_in_one, event):
     program = all_in_one()
     _, url, expected = event.link()

@@ -1,6 +1,7 @@
 """The time in which a killed balancer serves again."""
 import time
 
+import pytest
 from harness.raw_client import Connection, ConnectionCut, fetch
 from harness.waiting import IS_RELEASE, wait_until
 
@@ -23,6 +24,7 @@ def seconds_to_first(balancer, url):
     return time.monotonic() - began
 
 
+@pytest.mark.release_too("measures the time of a restart")
 def test_a_killed_balancer_with_a_large_state_serves_playlists_soon_after_its_start(event):
     event.channels += [event.channel_config(f"c{i}", event.live.source) for i in range(CHANNELS)]
     event.start()

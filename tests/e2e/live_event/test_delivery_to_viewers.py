@@ -3,12 +3,14 @@ import gzip
 import re
 import time
 
+import pytest
 from harness.live_channel import LiveChannel
 from harness.origin import ok, redirect
 from harness.raw_client import Connection, fetch
 from harness.waiting import wait_until
 
 
+@pytest.mark.every_build
 def test_a_viewer_receives_the_bytes_of_the_origin_in_every_variant(event):
     event.start()
     for variant, name in enumerate(event.live.variants):
@@ -114,6 +116,7 @@ def test_a_segment_that_the_origin_sends_chunked_is_stored_with_its_length(event
     assert event.origin.count(path) == 1
 
 
+@pytest.mark.every_build
 def test_a_segment_is_fetched_once_and_then_a_cache_hit(event):
     event.start()
     msn, url, expected = event.link()

@@ -6,12 +6,15 @@ import threading
 import time
 from statistics import median
 
+import pytest
 from harness import telemetry_names
 from harness.event import merged
 from harness.live_channel import segment_bytes
 from harness.origin import ok, paced
 from harness.raw_client import fetch
 from harness.waiting import LONG, SLOW, Stopwatch, assert_throughout, stretched, wait_until
+
+pytestmark = pytest.mark.release_too("its deadlines are those of the product; sanitized programs get longer ones")
 
 LIVE_NODES = ("stadium", "city")
 

@@ -181,6 +181,7 @@ def test_a_hole_of_more_than_a_few_segments_is_one_discontinuity_and_never_decre
     assert "#EXT-X-GAP" not in player.playlist.text
 
 
+@pytest.mark.every_build
 def test_gaps_of_the_source_are_passed_on(event):
     live = event.live
     body = live.media("v1").replace(b"#EXTINF:1.000,\nseg3.ts", b"#EXT-X-GAP\n#EXTINF:1.000,\nseg3.ts")

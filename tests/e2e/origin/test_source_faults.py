@@ -103,6 +103,7 @@ BAD_TEXTS = {
 }
 
 
+@pytest.mark.release_too("measures processor time and memory")
 @pytest.mark.parametrize("fault", BAD_TEXTS)
 def test_a_damaged_or_hostile_playlist_is_rejected_quickly_and_the_last_good_one_stays(event, player, fault):
     spent = processor_seconds(event.balancer)
@@ -135,6 +136,7 @@ HUGE = {
 }
 
 
+@pytest.mark.release_too("measures processor time and memory")
 @pytest.mark.parametrize("fault", HUGE)
 def test_a_huge_playlist_is_rejected_at_the_limit_in_little_time_and_memory(event, player, fault):
     bound = 4 << 20

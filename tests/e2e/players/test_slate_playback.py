@@ -3,7 +3,7 @@ import json
 import subprocess
 
 import pytest
-from harness.waiting import stretched, wait_until
+from harness.waiting import in_gate, stretched, wait_until
 from packaged_event import CHANNELS, FRAMES_PER_SECOND, ROOT, set_overload_drill
 
 SECONDS = 24
@@ -63,7 +63,7 @@ def is_next(before, now):
     return next_number == number + 1 or (level != next_level and next_number in (number - 1, number))
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("channel", in_gate(["demo-ts"], CHANNELS))
 def test_hls_js_plays_the_slate_and_then_the_programme(queued_event, watch, channel):
     viewer = watch(queued_event.page_url(channel) + "&room=slate", SECONDS, waiting_room=True)
     place = viewer.wait_waiting()["door"]["place"]
@@ -121,7 +121,7 @@ def is_starved(error):
     return error["severity"] == 1 and error["code"] is None and error["text"].startswith("TypeError")
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("channel", in_gate(["demo"], CHANNELS))
 def test_shaka_plays_the_slate_and_then_the_programme(queued_event, watch, channel):
     viewer = watch(queued_event.playlist_url(channel), SECONDS, script="shaka.mjs")
     viewer.wait_playing()

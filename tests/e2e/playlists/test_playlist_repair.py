@@ -37,6 +37,7 @@ def test_a_channel_plays_on_with_a_flaw_in_its_playlist(event, flaw):
     assert event.balancer.metric(FLAWS) > 0
 
 
+@pytest.mark.every_build
 def test_a_strict_channel_rejects_a_playlist_that_others_repair(event):
     event.origin.on(MEDIA, ok(lambda: FLAWED["byte_order_mark"](event.live.media("v1")), KIND))
     event.channels = [event.channel_config("demo", event.live.source, strict=True)]

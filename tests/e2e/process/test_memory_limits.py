@@ -1,7 +1,6 @@
 """A limit of memory: requests that need more are rejected, stored objects are served, and the process survives."""
 import json
 import resource
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from harness.event import merged, process_config
 from harness.raw_client import ConnectionCut, fetch
-from harness.waiting import IS_RELEASE, wait_until
+from harness.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(not IS_RELEASE or not shutil.which("prlimit"), reason="sanitizers reserve terabytes of addresses")
+pytestmark = pytest.mark.release_only("sanitizers reserve terabytes of addresses")
 
 MIB = 1 << 20
 NO_LIMIT = resource.RLIM_INFINITY

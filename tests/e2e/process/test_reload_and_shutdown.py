@@ -36,6 +36,7 @@ class Load:
             thread.join()
 
 
+@pytest.mark.every_build
 def test_a_valid_reload_takes_effect_and_an_invalid_one_is_rejected_with_line_and_key(event):
     event.start()
     balancer = event.balancer
@@ -105,6 +106,7 @@ def test_a_hundred_reloads_under_load_fail_no_request(event):
         connection.close()
 
 
+@pytest.mark.release_too("measures memory")
 def test_reloads_leak_nothing(event):
     event.start()
     balancer = event.balancer
@@ -229,6 +231,7 @@ def test_an_idle_process_stops_at_once_with_0(event, number):
         assert took.seconds() < stretched(1.5)
 
 
+@pytest.mark.every_build
 def test_stopping_under_load_completes_every_response_that_has_begun(event):
     event.start()
     node = event.nodes["stadium"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness.tribune_process import BINARY
-from harness.waiting import IS_RELEASE, stretched, wait_until
+from harness.waiting import stretched, wait_until
 
 CONF = Path(__file__).parents[3] / "conf"
 
@@ -94,7 +94,8 @@ def unit(instance):
     return {key: value.replace("%i", instance).replace("%S", "/var/lib") for key, value in parser["Service"].items()}
 
 
-@pytest.mark.skipif(not IS_RELEASE or os.geteuid() != 0, reason="mounts need root; the sandbox is the same for every build")
+@pytest.mark.release_only("the sandbox is the same for every build")
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 @pytest.mark.parametrize("sample", ["all-in-one", "balancer", "cache-node"])
 def test_the_sample_configurations_work_in_the_sandbox_of_the_unit(sample, folder, supervisor):
     service = unit(sample)

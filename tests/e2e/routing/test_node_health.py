@@ -1,11 +1,14 @@
 """Node health by delivery: a node whose viewers receive errors loses them, and node, balancer and ctl report the same."""
 import re
 
+import pytest
 from harness.event import merged
 from harness.fake_dns import FakeDns
 from harness.operator_cli import ctl
 from harness.raw_client import fetch
 from harness.waiting import wait_until
+
+pytestmark = pytest.mark.release_too("its deadlines are those of the product; sanitized programs get longer ones")
 
 NODES = ("n1", "n2", "n3")
 QUICK = {"connect_timeout": "500ms", "first_byte_timeout": "1s", "allow_special_addresses": True}

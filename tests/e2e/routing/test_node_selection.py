@@ -1,6 +1,7 @@
 """Selection of a cache node: zones, claims, drains, and the explanation of a selection."""
 import shutil
 
+import pytest
 from harness.operator_cli import ctl
 from harness.routing import LIVE_NODES, start_with_zones, why, zones
 from harness.waiting import wait_until
@@ -53,6 +54,7 @@ def test_ctl_route_explains_the_selection_rank_by_rank(event):
     assert all(" up " in line for line in nodes[1:])
 
 
+@pytest.mark.every_build
 def test_a_drained_node_loses_its_viewers_at_the_next_segment(event):
     start_with_zones(event, zones("127.0.0.0/8"))
     player = event.player().open()
@@ -69,6 +71,7 @@ def saved_pins(event):
     wait_until(lambda: event.balancer.admin("/status").json["balancer"]["unsaved_pins"] == 0, 5, "pins on disk")
 
 
+@pytest.mark.every_build
 def test_pinned_sessions_keep_their_playlist_text_over_a_reload_and_a_killed_balancer(event):
     start_with_zones(event, zones("127.0.0.0/8"))
     player = event.player().open()

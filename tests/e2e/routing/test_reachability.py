@@ -1,12 +1,15 @@
 """Reachability of nodes: receipts, locations, reports, probes, and nodes that flap."""
 import signal
 
+import pytest
 from harness.geo_database import write_geo_database
 from harness.operator_cli import ctl
 from harness.origin import ok
 from harness.raw_client import fetch
 from harness.routing import LIVE_NODES, choice, start_with_zones, why, zones
 from harness.waiting import wait_until
+
+pytestmark = pytest.mark.release_too("its deadlines are those of the product; sanitized programs get longer ones")
 
 BERLIN, MUNICH = (52.5, 13.4), (48.2, 11.6)
 

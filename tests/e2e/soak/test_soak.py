@@ -4,11 +4,10 @@ import os
 
 import pytest
 from harness.fast_time import FastTime
-from harness.waiting import IS_RELEASE
 from soak_event import SoakEvent
 from soak_viewers import DIRECT
 
-pytestmark = pytest.mark.skipif(not IS_RELEASE, reason="a preloaded clock and a sanitizer's runtime do not go together")
+pytestmark = pytest.mark.release_only("a preloaded clock and a sanitizer's runtime do not go together")
 
 SPEED = 24
 MINUTES = 60 * float(os.environ["TRIBUNE_SOAK_HOURS"]) if "TRIBUNE_SOAK_HOURS" in os.environ else 64
