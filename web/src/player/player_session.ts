@@ -9,7 +9,7 @@
 //   failed         a retry cannot help                                    (this class)
 //   idle           stop() was called, or the server refused the viewer    (the page, the server)
 
-import Hls, { type ErrorData, type FragLoadedData } from "hls.js";
+import Hls, { type ErrorData, type FragLoadedData, type RetryConfig } from "hls.js";
 import workerPath from "hls.js/dist/hls.worker.js?url";
 import { servedBy } from "./cache_status";
 import { errorMessage, problemDetail } from "./error_messages";
@@ -18,13 +18,17 @@ import { PlaybackStats } from "./playback_stats";
 const kFirstRetryMs = 1000;
 const kMaxRetryMs = 8000;
 
+/** Also retries what got no response, as from a dead node. hls.js does not: it treats such a segment of a live stream as a gap and skips it. */
+const isRetried: NonNullable<RetryConfig["shouldRetry"]> = (config, count, _isTimeout, response, retry) =>
+  retry || (response?.code === 0 && count < (config?.maxNumRetry ?? 0));
+
 /** Retries sooner and more often than the defaults of hls.js: a balancer that restarts is back within seconds. */
 const loadPolicy = (maxNumRetry: number, maxRetryDelayMs = 4000) => ({
   default: {
     maxTimeToFirstByteMs: 10000,
     maxLoadTimeMs: 20000,
     timeoutRetry: { maxNumRetry: 2, retryDelayMs: 0, maxRetryDelayMs: 0 },
-    errorRetry: { maxNumRetry, retryDelayMs: 500, maxRetryDelayMs },
+    errorRetry: { maxNumRetry, retryDelayMs: 500, maxRetryDelayMs, shouldRetry: isRetried },
   },
 });
 
