@@ -156,7 +156,8 @@ def traffic_server(folder, origin, core, workers=1):
 KEYS = [{"id": "bench", "secret": "bench-secret-0123456789abcdef"}]
 
 
-def tribune(binary, name, folder, core, sections, access_log=False):
+def tribune(binary, name, folder, core, sections, access_log=False, under=()):
+    """`under`: a command that runs the program, such as valgrind with its options."""
     port, admin = free_port(), free_port()
     config = folder / f"{name.replace(' ', '_')}.json"
     house = {
@@ -166,7 +167,7 @@ def tribune(binary, name, folder, core, sections, access_log=False):
         "log": {"access": access_log},
     }
     config.write_text(json.dumps({**house, **sections(port)}, indent=1))
-    made = Server(name, [binary, "serve", config], folder, core, f"http://127.0.0.1:{admin}/healthz")
+    made = Server(name, [*under, binary, "serve", config], folder, core, f"http://127.0.0.1:{admin}/healthz")
     made.url, made.admin = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{admin}"
     return made
 
