@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -25,7 +26,7 @@ import cost_figures
 import servers
 from bench import ROOT
 
-BATCHES = 10
+BATCHES = 5
 WARM_UP = 100
 SEGMENT_BYTES = 32 * 1024   # fits the send buffer of a socket: no case depends on how fast the client reads
 HEADERS = {
@@ -94,7 +95,15 @@ class CountedServer:
         return made.stdout
 
     def begin(self):
+        """Starts counting, and counts what the timers of an idle server take."""
         self.command("instrumentation", "on")
+        marks = [self.counts()]
+        for _ in range(3):
+            time.sleep(1)
+            marks.append(self.counts())
+        self.idle_rate = {thread: statistics.median((after.get(thread, 0) - before.get(thread, 0)) / (end - start)
+                                                    for (before, start), (after, end) in pairwise(marks))
+                          for thread in marks[-1][0]}
 
     def counts(self):
         """Instructions of each thread so far."""
@@ -115,10 +124,7 @@ class CountedServer:
         """
         for _ in range(WARM_UP):
             ask()
-        idle_before, began = self.counts()
-        time.sleep(1)
         marks = [self.counts()]
-        idle_for = marks[0][1] - began
         for _ in range(BATCHES):
             for _ in range(requests // BATCHES):
                 ask()
@@ -127,9 +133,8 @@ class CountedServer:
 
         def of_batch(threads, number):
             (before, start), (after, end) = marks[number], marks[number + 1]
-            grown = sum(after.get(t, 0) - before.get(t, 0) for t in threads)
-            idle = sum(marks[0][0].get(t, 0) - idle_before.get(t, 0) for t in threads) / idle_for
-            return (grown - idle * (end - start)) / (requests // BATCHES)
+            grown = sum(after.get(t, 0) - before.get(t, 0) - self.idle_rate.get(t, 0) * (end - start) for t in threads)
+            return grown / (requests // BATCHES)
 
         others = [thread for thread in marks[-1][0] if thread != worker]
         return tuple(statistics.median(of_batch(threads, number) for number in range(BATCHES)) for threads in ([worker], others))
@@ -236,10 +241,12 @@ class Cases:
             if urlsplit(listed["direct"][0]).netloc != urlsplit(node.url).netloc or not listed["redirect"][0].startswith(balancer.url):
                 raise RuntimeError(f"the playlists have other links than direct and redirect ones: {listed}")
             balancer.begin()
+            # First, because how long malloc searches depends on what was allocated and freed before, and a heartbeat allocates most.
+            self.count(balancer, "heartbeat", beat)
             self.count(balancer, "playlist", lambda: viewer.get(playlists["direct"]))
             beat()
             self.count(balancer, "redirect", lambda: viewer.get(listed["redirect"][-1], status=307))
-            self.count(balancer, "heartbeat", beat)
+            beat()
             self.count(balancer, "admission", lambda: viewer.get(opened["direct"]))
         finally:
             balancer.close()
@@ -302,7 +309,7 @@ def require(binary):
     except OSError as error:
         raise RuntimeError(f"{binary} cannot be started ({error.strerror}); scripts/build tribune builds it, TRIBUNE_BINARY names another") from error
     if made.returncode != 0:
-        raise RuntimeError(f"{binary} --version failed: {made.stderr.strip()[-500:]}")
+        raise RuntimeError(f"{binary} --version ended with {made.returncode}: {made.stderr.strip()[-500:]}")
 
 
 def report(options, measured):

@@ -12,8 +12,9 @@ TOLERANCE = 0.03
 def compiler_of(binary):
     """The compiler that a program names in its section .comment, or "unknown"."""
     out = subprocess.run(["readelf", "-p", ".comment", str(binary)], check=False, capture_output=True, text=True).stdout
-    found = re.search(r"(GCC: .+|.*clang version .+)", out)
-    return re.sub(r"^\s*\[\s*\w+\]\s*", "", found.group(1)).strip() if found else "unknown"
+    named = re.findall(r"^ *\[ *[0-9a-f]+\] +(.*(?:GCC:|clang version).*)$", out, re.MULTILINE)
+    # What clang compiled names GCC too, for the files of libc that start a program.
+    return next((name for name in named if "clang" in name), named[0] if named else "unknown")
 
 
 def read(file=FILE):
