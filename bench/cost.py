@@ -241,7 +241,6 @@ class Cases:
             if urlsplit(listed["direct"][0]).netloc != urlsplit(node.url).netloc or not listed["redirect"][0].startswith(balancer.url):
                 raise RuntimeError(f"the playlists have other links than direct and redirect ones: {listed}")
             balancer.begin()
-            # First, because how long malloc searches depends on what was allocated and freed before, and a heartbeat allocates most.
             self.count(balancer, "heartbeat", beat)
             self.count(balancer, "playlist", lambda: viewer.get(playlists["direct"]))
             beat()
