@@ -11,7 +11,7 @@ namespace {
 /// session.
 constexpr std::int64_t kSlack = 3'600;
 constexpr std::int64_t kLatest = 1'000'000'000'000;
-constexpr int kEndedSweptAtOnce = 5'000;
+constexpr int kMaxSweptPerCall = 5'000;
 
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;
@@ -94,7 +94,7 @@ bool PastSessions::is_lapsed(SessionId id, std::int64_t now) const {
 }
 
 void PastSessions::sweep(std::int64_t now) {
-  for (int n = 0; n < kEndedSweptAtOnce && !by_end_.empty() && by_end_.begin()->first + kSlack <= now; ++n)
+  for (int n = 0; n < kMaxSweptPerCall && !by_end_.empty() && by_end_.begin()->first + kSlack <= now; ++n)
     remove_first();
   publish_size();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 namespace tribune::access {
+
 SessionNetworks::Usage SessionNetworks::record(std::uint32_t network, base::SteadyTime now, const NetworkRule& rule) {
   const auto second = second_of(now);
   const auto handover = std::chrono::ceil<std::chrono::seconds>(rule.handover).count();

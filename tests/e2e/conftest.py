@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(config, items):
         kept = [item for item in kept if is_in_gate(item, build)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
+
+
+def pytest_runtest_setup(item):
+    until = os.environ.get("TRIBUNE_UNTIL")
+    if until and time.time() > int(until):
+        pytest.skip("no time is left for it")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kMostPretended = 1'000'000'000;
 
-tl::unexpected<base::Error> wrong_drill(std::string text) {
+tl::unexpected<base::Error> invalid_drill(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::move(text));
 }
 
@@ -53,17 +53,17 @@ std::string parameter_problem(std::string_view query) {
 }  // namespace
 
 base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill& now) {
-  if (auto problem = parameter_problem(query); !problem.empty()) return wrong_drill(std::move(problem));
+  if (auto problem = parameter_problem(query); !problem.empty()) return invalid_drill(std::move(problem));
   DrillOrder order{std::string(http::query_value(query, "channel").value_or("")), now};
   const auto state = http::query_value(query, "state");
   const auto sessions = http::query_value(query, "sessions"), mbps = http::query_value(query, "mbps");
   if (http::query_value(query, "channel") && order.channel.empty())
-    return wrong_drill("channel must be a channel id; omit it to select all channels");
-  if (state && *state != "on" && *state != "off") return wrong_drill("state must be on or off");
+    return invalid_drill("channel must be a channel id; omit it to select all channels");
+  if (state && *state != "on" && *state != "off") return invalid_drill("state must be on or off");
   for (const auto& load : {sessions, mbps}) {
     const auto number = load ? contracts::read_decimal(*load) : 0;
     if (!number || *number > kMostPretended)
-      return wrong_drill("sessions and mbps must be whole numbers from 0 to 1000000000");
+      return invalid_drill("sessions and mbps must be whole numbers from 0 to 1000000000");
   }
   if (state && *state == "off") {
     order.drill = {};
@@ -76,7 +76,7 @@ base::Result<DrillOrder> drill_order(std::string_view query, const access::Drill
     order.drill.is_closed = order.drill.is_closed && !pretends;  // simulates a load instead of refusing all viewers
     return order;
   }
-  if (!state && !query.empty()) return wrong_drill("one of state=on, state=off, sessions=N and mbps=N is required");
+  if (!state && !query.empty()) return invalid_drill("one of state=on, state=off, sessions=N and mbps=N is required");
   if (state)
     order.drill.is_closed = true;
   else

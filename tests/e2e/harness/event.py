@@ -76,10 +76,13 @@ class Event:
         return self.nodes[name]
 
     def start(self, nodes=("stadium",), balancer=None, node=None):
-        """Starts all processes; returns when every node is up at the balancer and has the channel map."""
+        """Starts all processes; returns when every node is up at the balancer and has the channel map.
+
+        The balancer comes first: a node that finds none asks again after a second, which each scenario would wait for.
+        """
+        self.start_balancer(nodes, balancer)
         for name in nodes:
             self.start_node(name, node)
-        self.start_balancer(nodes, balancer)
         for name in nodes:
             self.wait_registered(name)
         return self

@@ -18,14 +18,14 @@ using base::json::Value;
 constexpr base::json::ParseLimits kLimits{
     .comments = false, .max_depth = 32, .max_bytes = kMaxDocumentBytes, .max_values = 20'000};
 
-tl::unexpected<base::Error> refused_document(std::string text, base::ErrorKind kind = base::ErrorKind::invalid_input) {
+tl::unexpected<base::Error> invalid_document(std::string text, base::ErrorKind kind = base::ErrorKind::invalid_input) {
   return base::failure(kind, base::Fault::origin, std::move(text), true);
 }
 
 base::Result<Value> object_of(std::string_view json) {
   auto value = base::json::parse(json, kLimits);
-  if (!value) return refused_document(fmt::format("not JSON: {} at byte {}", value.error().text, value.error().offset));
-  if (!value->is(Kind::object)) return refused_document("not a JSON object");
+  if (!value) return invalid_document(fmt::format("not JSON: {} at byte {}", value.error().text, value.error().offset));
+  if (!value->is(Kind::object)) return invalid_document("not a JSON object");
   return std::move(*value);
 }
 
@@ -87,9 +87,9 @@ base::Result<DocumentText> asset_list_text(std::string_view json, const Document
   const auto root = object_of(json);
   if (!root) return tl::unexpected(root.error());
   const auto* assets = root->find("ASSETS");
-  if (!assets || !assets->is(Kind::array)) return refused_document("the asset list has no member ASSETS");
+  if (!assets || !assets->is(Kind::array)) return invalid_document("the asset list has no member ASSETS");
   if (assets->array.size() > kMaxAssets)
-    return refused_document(fmt::format("the asset list has more than {} assets", kMaxAssets),
+    return invalid_document(fmt::format("the asset list has more than {} assets", kMaxAssets),
                             base::ErrorKind::too_large);
   DocumentText made;
   std::string piece;
