@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 
-namespace tribune::testing {
+namespace tribune::test {
 
 using namespace std::chrono_literals;
 
@@ -74,4 +74,4 @@ struct Gate {
   }
 };
 
-}  // namespace tribune::testing
+}  // namespace tribune::test

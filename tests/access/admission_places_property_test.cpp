@@ -16,7 +16,7 @@
 #include "store/store.h"
 
 using namespace tribune;
-using namespace tribune::testing;
+using namespace tribune::test;
 using access::NodeRef;
 using access::SessionId;
 using access::TicketClaim;

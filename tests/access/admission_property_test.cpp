@@ -11,7 +11,7 @@
 #include "access/admission_fixture.h"
 
 using namespace tribune;
-using namespace tribune::testing;
+using namespace tribune::test;
 using access::Admission;
 using access::SessionId;
 using access::TicketClaim;

@@ -9,7 +9,7 @@
 #include "store/store.h"
 
 using namespace tribune;
-using namespace tribune::testing;
+using namespace tribune::test;
 using access::Admission;
 using access::DenyReason;
 using access::TicketClaim;

@@ -10,7 +10,7 @@
 #include "access/session_networks.h"
 
 using namespace tribune;
-using namespace tribune::testing;
+using namespace tribune::test;
 using access::Admission;
 using access::DenyReason;
 using access::SessionNetworks;

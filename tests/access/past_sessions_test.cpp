@@ -10,7 +10,7 @@
 #include "base/ids.h"
 
 using namespace tribune;
-using namespace tribune::testing;
+using namespace tribune::test;
 using access::Admission;
 using access::PastSessions;
 using access::SessionRecord;

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "contracts/heartbeat.h"
 #include "contracts/signed_body.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace std::chrono_literals;
@@ -42,7 +43,7 @@ struct BalancerRoleServer {
   base::Log log{test::silent()};
   base::Metrics metrics;
   net::EventLoop loop;
-  test::NoClient client;
+  test::ScriptedClient client{loop};
   std::vector<std::unique_ptr<runtime::Worker>> workers = [this] {
     std::vector<std::unique_ptr<runtime::Worker>> made;
     made.push_back(std::make_unique<runtime::Worker>(runtime::Worker{0, loop, client}));
@@ -74,10 +75,10 @@ struct BalancerRoleServer {
   }
 
   /// Sends a request through the role's own routes, on its loop.
-  std::shared_ptr<test::Outcome> send(std::vector<runtime::Route> routes, http::Request request) {
+  std::shared_ptr<test::RecordedResponse> send(std::vector<runtime::Route> routes, http::Request request) {
     http::Router router;
     for (std::size_t i = 0; i < routes.size(); ++i) router.add(routes[i].methods, routes[i].pattern, i);
-    auto outcome = std::make_shared<test::Outcome>();
+    auto outcome = std::make_shared<test::RecordedResponse>();
     std::promise<void> handled;
     loop.post([&] {
       const auto path = request.path;
@@ -92,7 +93,7 @@ struct BalancerRoleServer {
     return outcome;
   }
 
-  std::shared_ptr<test::Outcome> beat(std::int64_t sequence) {
+  std::shared_ptr<test::RecordedResponse> beat(std::int64_t sequence) {
     contracts::Heartbeat h;
     h.node = "stadium";
     h.run = "r";

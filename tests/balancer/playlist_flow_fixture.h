@@ -14,50 +14,11 @@
 #include "balancer/viewer/playlist_request_flow.h"
 #include "contracts/keys.h"
 #include "contracts/link.h"
+#include "support/fake_exchange.h"
+#include "support/scripted_client.h"
+#include "support/silent_log.h"
 
 namespace tribune::test {
-
-/// The outcome of one request; outlives its exchange.
-struct Outcome {
-  std::optional<http::Response> response;
-  net::AccessLogNote note;
-  std::function<void()> gone;
-  bool is_open = true;  // the exchange still exists
-
-  std::string body() const {
-    REQUIRE(response);
-    if (const auto* text = std::get_if<std::string>(&response->body)) return *text;
-    if (const auto* slice = std::get_if<base::BytesSlice>(&response->body)) return std::string(slice->view());
-    return "";
-  }
-  int status() const { return response ? response->status : 0; }
-  std::string header(std::string_view name) const {
-    return std::string(response ? response->headers.first(name).value_or("") : "");
-  }
-};
-
-class FakeExchange final : public net::Exchange {
- public:
-  FakeExchange(http::Request request, std::shared_ptr<Outcome> outcome)
-      : request_(std::move(request)), outcome_(std::move(outcome)) {}
-  ~FakeExchange() override { outcome_->is_open = false; }
-  const http::Request& request() const override { return request_; }
-  void reply(http::Response response) override {
-    CHECK_FALSE(outcome_->response);
-    outcome_->response = std::move(response);
-    outcome_->note = note;
-  }
-  void begin(http::Response, std::optional<std::uint64_t>) override { FAIL("not streamed"); }
-  void write(http::Body) override { FAIL("not streamed"); }
-  std::uint64_t unsent() const override { return 0; }
-  void when_drained(std::uint64_t, std::function<void()>) override {}
-  void finish() override {}
-  void on_gone(std::function<void()> gone) override { outcome_->gone = std::move(gone); }
-
- private:
-  http::Request request_;
-  std::shared_ptr<Outcome> outcome_;
-};
 
 /// A media playlist of MSNs [first, next) whose text states the pins that it was rendered with.
 class FakeSnapshot final : public balancer::SourceSnapshot {
@@ -88,18 +49,13 @@ class FakeSnapshot final : public balancer::SourceSnapshot {
   std::int64_t first_, next_;
 };
 
-class NoClient final : public net::HttpClient {
- public:
-  std::unique_ptr<net::Fetch> start(net::FetchRequest, net::FetchHandlers) override { return nullptr; }
-};
-
 /// One worker, two nodes "stadium" and "city", channels "demo" (auto), "direct" and "redirect".
 struct PlaylistFlowFixture {
   base::ManualClock clock{kNow};
   base::Log log{silent()};
   base::Metrics metrics;
   net::EventLoop loop;
-  NoClient client;
+  ScriptedClient client{loop};  // no source is fetched
   runtime::Worker worker{0, loop, client};
   balancer::PublishedView view{nullptr};
   balancer::NodeRegistry nodes{clock, log, metrics};
@@ -168,8 +124,8 @@ struct PlaylistFlowFixture {
   }
 
   /// GET of a target at the balancer; the routes are the role's.
-  std::shared_ptr<Outcome> get(const std::string& target, http::Headers headers = {},
-                               http::Method method = http::Method::get) {
+  std::shared_ptr<RecordedResponse> get(const std::string& target, http::Headers headers = {},
+                                        http::Method method = http::Method::get) {
     http::Request request;
     request.method = method;
     const auto mark = target.find('?');
@@ -184,7 +140,7 @@ struct PlaylistFlowFixture {
     const auto routed = routes.match(method, path);
     const auto* match = std::get_if<http::Router::Match>(&routed);
     REQUIRE(match);
-    auto outcome = std::make_shared<Outcome>();
+    auto outcome = std::make_shared<RecordedResponse>();
     auto exchange = std::make_unique<FakeExchange>(std::move(request), outcome);
     if (match->route == 0)
       flow.open(worker, std::move(exchange), match->parameters);

@@ -11,14 +11,11 @@
 #include "balancer/playlist_texts.h"
 #include "balancer/sources/source_channel.h"
 #include "balancer/sources/sources.h"
-#include "balancer/tables.h"
 #include "base/ids.h"
-#include "support/scripted_http_client.h"
+#include "support/scripted_client.h"
+#include "support/silent_log.h"
 
-namespace tribune::test::sources_fixture {
-
-using namespace tribune::balancer;
-using namespace std::chrono_literals;
+namespace tribune::test {
 
 /// The pages of the origin, and the requests that it received. Any thread.
 struct Origin {
@@ -34,23 +31,19 @@ struct Origin {
     const std::lock_guard lock(mutex);
     return requests[url];
   }
-};
-
-class ScriptedClient final : public ScriptedHttpClient {
- public:
-  ScriptedClient(net::EventLoop& loop, Origin& origin)
-      : ScriptedHttpClient(loop, [&origin](const net::FetchRequest& request) -> std::optional<ScriptedResponse> {
-          const std::lock_guard lock(origin.mutex);
-          ++origin.requests[request.url];
-          const auto found = origin.pages.find(request.url);
-          return found == origin.pages.end() ? ScriptedResponse{404} : ScriptedResponse{200, found->second};
-        }) {}
+  ScriptedResponse respond(const net::FetchRequest& request) {
+    const std::lock_guard lock(mutex);
+    ++requests[request.url];
+    const auto found = pages.find(request.url);
+    return found == pages.end() ? ScriptedResponse{404} : ScriptedResponse{200, found->second};
+  }
 };
 
 struct WorkerLoop {
   net::EventLoop loop;
   ScriptedClient client;
-  explicit WorkerLoop(Origin& origin) : client(loop, origin) {}
+  explicit WorkerLoop(Origin& origin)
+      : client(loop, [&origin](const net::FetchRequest& request) { return origin.respond(request); }) {}
 };
 
 /// Two workers: the test looks up from the first one, the second one runs on its own thread.
@@ -64,7 +57,7 @@ struct SourcesFixture {
   std::vector<std::unique_ptr<runtime::Worker>> workers;
   std::unique_ptr<runtime::Services> services;
   std::unique_ptr<store::Store> store;
-  std::unique_ptr<Sources> sources;
+  std::unique_ptr<balancer::Sources> sources;
   std::thread thread;
 
   explicit SourcesFixture(const std::string& id = base::random_id(8))
@@ -81,13 +74,13 @@ struct SourcesFixture {
   void begin() {
     store::StoreOptions options;
     options.directory = folder.string();
-    options.tables = {std::string(kTimelinesTable)};
-    options.batch_window = 1ms;
+    options.tables = {std::string(balancer::kTimelinesTable)};
+    options.batch_window = std::chrono::milliseconds{1};
     options.format = "test 1";
     auto opened = store::Store::open(options, log);
     REQUIRE(opened);
     store = std::move(*opened);
-    sources = std::make_unique<Sources>(*services, *store, SourceSettings{});
+    sources = std::make_unique<balancer::Sources>(*services, *store, balancer::SourceSettings{});
     REQUIRE(sources->load());
     thread = std::thread([this] { second.loop.run(); });
   }
@@ -103,7 +96,7 @@ struct SourcesFixture {
     contracts::Channel channel;
     channel.id = id;
     channel.source = source;
-    channel.stale_time = 0ms;  // an old playlist is fetched again inside get()
+    channel.stale_time = {};  // an old playlist is fetched again inside get()
     channels.push_back(channel);
   }
   void configure(const std::string& key = "k1") {
@@ -113,8 +106,9 @@ struct SourcesFixture {
         event, std::make_shared<base::KeyRing>(std::vector<base::SigningKey>{{key, "0123456789abcdef", std::nullopt}}));
   }
   /// Waits for the result; the deadlines of sources do not pass while the clock stands still.
-  base::Result<PlaylistAnswer> get(const std::string& channel, const std::string& path, const std::string& query = "") {
-    std::optional<base::Result<PlaylistAnswer>> answer;
+  base::Result<balancer::PlaylistAnswer> get(const std::string& channel, const std::string& path,
+                                             const std::string& query = "") {
+    std::optional<base::Result<balancer::PlaylistAnswer>> answer;
     const auto pending = sources->look_up(*workers[0], {channel, path, query}, [&](auto found) {
       answer = std::move(found);
       first.loop.post([this] { first.loop.stop(); });
@@ -139,4 +133,4 @@ inline void publish(Origin& origin, const std::string& base = "http://o/live/") 
   origin.set(base + "v/a.m3u8?q=2", live_text(5, 8, "two"));
 }
 
-}  // namespace tribune::test::sources_fixture
+}  // namespace tribune::test

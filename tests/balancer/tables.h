@@ -1,12 +1,11 @@
 #pragma once
-// Node tables and a silent log for tests.
+// Node tables for tests.
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "balancer/nodes/node_table.h"
-#include "base/log.h"
 
 namespace tribune::test {
 
@@ -23,12 +22,6 @@ inline balancer::NodeTable table(std::vector<balancer::NodeState> nodes) {
   made.nodes = std::move(nodes);
   made.index();
   return made;
-}
-
-inline base::LogSettings silent() {
-  base::LogSettings settings;
-  settings.level = base::LogLevel::off;
-  return settings;
 }
 
 }  // namespace tribune::test

@@ -7,10 +7,12 @@
 #include "cache_node/node_under_test.h"
 #include "cache_node/objects/object_key.h"
 #include "contracts/peer_mark.h"
+#include "support/folder.h"
+#include "support/sample_body.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 namespace {
 
@@ -19,7 +21,7 @@ struct MediaRequestFlowFixture {
   NodeUnderTest node{folder.path()};
   const std::string body = body_of(300'000);
 
-  std::shared_ptr<Seen> ended(std::shared_ptr<Seen> seen) {
+  std::shared_ptr<RecordedResponse> ended(std::shared_ptr<RecordedResponse> seen) {
     REQUIRE(seen->wait_end());
     return seen;
   }
@@ -43,14 +45,14 @@ TEST_CASE_FIXTURE(
   expired.expires = base::unix_seconds(node.clock.wall_now()) - 31;
   auto changed = query;
   changed.back() = changed.back() == 'A' ? 'B' : 'A';
-  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", changed))->response.status == 403);
-  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", ""))->response.status == 403);
-  CHECK(ended(node.ask_raw("demo", "e2", "seg1.ts", query))->response.status == 403);
-  CHECK(ended(node.ask_raw("other", "e1", "seg1.ts", query))->response.status == 403);
-  CHECK(ended(node.ask_raw("demo", "e1", "seg2.ts", query))->response.status == 403);
+  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", changed))->status() == 403);
+  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", ""))->status() == 403);
+  CHECK(ended(node.ask_raw("demo", "e2", "seg1.ts", query))->status() == 403);
+  CHECK(ended(node.ask_raw("other", "e1", "seg1.ts", query))->status() == 403);
+  CHECK(ended(node.ask_raw("demo", "e1", "seg2.ts", query))->status() == 403);
   const auto late =
       ended(node.ask_raw("demo", "e1", "seg1.ts", contracts::signed_query(keys(), expired, node.clock.wall_now())));
-  CHECK(late->response.status == 403);
+  CHECK(late->status() == 403);
   CHECK(late->note.reason == "link_expired");
   CHECK(node.workers.asked() == 0);
 }
@@ -60,7 +62,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
   const contracts::Link link{"ghost", "e1", "seg1.ts", "", base::unix_seconds(node.clock.wall_now()) + 100};
   const auto seen =
       ended(node.ask_raw("ghost", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())));
-  CHECK(seen->response.status == 404);
+  CHECK(seen->status() == 404);
   CHECK(seen->note.reason == "channel_unknown");
   CHECK(node.workers.asked() == 0);
 }
@@ -70,13 +72,13 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
   const auto first = node.ask();
   const auto second = node.ask("seg1.ts", {}, 1);
   node.answer(node.origin(), body);
-  CHECK(ended(first)->body == body);
-  CHECK(ended(second)->body == body);
+  CHECK(ended(first)->body() == body);
+  CHECK(ended(second)->body() == body);
   CHECK(first->header("Cache-Status") == "stadium; fwd=miss; fwd-status=200; stored");
   CHECK(second->header("Cache-Status") == "stadium; fwd=miss; fwd-status=200; stored; collapsed");
   node.settle();
   const auto third = ended(node.ask("seg1.ts", {}, 1));
-  CHECK(third->body == body);
+  CHECK(third->body() == body);
   CHECK(third->header("Cache-Status") == "stadium; hit");
   CHECK(third->note.cache == "hit");
   CHECK(first->note.cache == "miss");
@@ -92,17 +94,16 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture, "Query keys after the signature do no
   node.fill("seg1.ts", body);
   const auto link = node.link();
   const auto query = contracts::signed_query(keys(), link, node.clock.wall_now()) + "&CMCD=bl%3D5&_HLS_msn=7";
-  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", query))->body == body);
+  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", query))->body() == body);
   CHECK(node.workers.asked() == 1);
 }
 
 TEST_CASE_FIXTURE(
     MediaRequestFlowFixture,
     "Concurrent requests of a cold object cause one request to the origin, and the first viewer may leave") {
-  FakeExchange* first = nullptr;
-  const auto leaving = node.ask_slowly("seg1.ts", &first);
+  const auto first = node.ask_slowly("seg1.ts");
   const auto asked = node.origin();
-  std::vector<std::shared_ptr<Seen>> crowd;
+  std::vector<std::shared_ptr<RecordedResponse>> crowd;
   for (std::size_t i = 0; i < 200; ++i) crowd.push_back(node.ask("seg1.ts", {}, i % 2));
   node.workers.on(0, [&] {
     ScriptedClient::head(*asked, 200, {}, body.size());
@@ -117,10 +118,10 @@ TEST_CASE_FIXTURE(
   for (const auto& seen : crowd) {
     REQUIRE(seen->wait_end());
     CHECK(seen->whole);
-    CHECK(seen->body == body);
+    CHECK(seen->body() == body);
   }
   CHECK(node.workers.asked() == 1);
-  CHECK(leaving->wait_end());
+  CHECK(first->wait_end());
 }
 
 TEST_CASE_FIXTURE(MediaRequestFlowFixture, "Ranges of a running fill wait only for their own bytes") {
@@ -131,22 +132,22 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture, "Ranges of a running fill wait only f
     ScriptedClient::bytes(*asked, std::string_view(body).substr(0, 150'000));
   });
   const auto early = ended(node.ask("seg1.ts", {{"Range", "bytes=1000-1999"}}, 1));
-  CHECK(early->response.status == 206);
-  CHECK(early->body == body.substr(1000, 1000));
+  CHECK(early->status() == 206);
+  CHECK(early->body() == body.substr(1000, 1000));
   CHECK(early->header("Content-Range") == "bytes 1000-1999/300000");
   const auto late = node.ask("seg1.ts", {{"Range", "bytes=-100"}}, 1);
   const auto spanning = node.ask("seg1.ts", {{"Range", "bytes=149990-150009"}});
   CHECK(spanning->wait_bytes(10));
   CHECK_FALSE(spanning->ended());
-  CHECK(ended(node.ask("seg1.ts", {{"Range", "bytes=300000-"}}))->response.status == 416);
+  CHECK(ended(node.ask("seg1.ts", {{"Range", "bytes=300000-"}}))->status() == 416);
   CHECK(ended(node.ask("seg1.ts", {}, 0, http::Method::head))->announced == body.size());
   node.workers.on(0, [&] {
     ScriptedClient::bytes(*asked, std::string_view(body).substr(150'000));
     ScriptedClient::done(*asked);
   });
-  CHECK(ended(late)->body == body.substr(body.size() - 100));
-  CHECK(ended(spanning)->body == body.substr(149'990, 20));
-  CHECK(ended(asked_by_first)->body == body);
+  CHECK(ended(late)->body() == body.substr(body.size() - 100));
+  CHECK(ended(spanning)->body() == body.substr(149'990, 20));
+  CHECK(ended(asked_by_first)->body() == body);
   CHECK(node.workers.asked() == 1);
 }
 
@@ -159,15 +160,15 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture, "A slow viewer has at most 512 KiB of
   while (!seen->ended()) {
     const auto before = [&] {
       const std::lock_guard lock(seen->changed.mutex());
-      return seen->body.size();
+      return seen->bytes.size();
     }();
     node.workers.on(0, [&] {
       if (!seen->ended()) exchange->drain();
     });
-    seen->changed.wait([&] { return seen->body.size() > before || seen->ended(); });
+    seen->changed.wait([&] { return seen->bytes.size() > before || seen->ended(); });
   }
   CHECK(seen->whole);
-  CHECK(seen->body == big);
+  CHECK(seen->body() == big);
   CHECK(seen->most_unsent <= 512 * 1024);
 }
 
@@ -190,7 +191,7 @@ TEST_CASE("A restarted node serves complete objects, and fills incomplete ones a
   CHECK(node.index.totals().objects == 1);
   const auto again = node.ask("whole.ts");
   REQUIRE(again->wait_end());
-  CHECK(again->body == body);
+  CHECK(again->body() == body);
   CHECK(again->header("Content-Type") == "video/mp4");
   CHECK(again->header("ETag") == "\"v\"");
   CHECK(again->note.cache == "hit");
@@ -198,7 +199,7 @@ TEST_CASE("A restarted node serves complete objects, and fills incomplete ones a
   const auto anew = node.ask("half.ts");
   node.answer(node.origin(0), half);
   REQUIRE(anew->wait_end());
-  CHECK(anew->body == half);
+  CHECK(anew->body() == half);
 }
 
 TEST_CASE(
@@ -236,15 +237,15 @@ TEST_CASE(
       node.answer(asked, body, {}, by - 1);
       REQUIRE(one->wait_end());
       REQUIRE(two->wait_end());
-      CHECK(one->body == body);
-      CHECK(two->body == body);
+      CHECK(one->body() == body);
+      CHECK(two->body() == body);
       CHECK(node.workers.asked() == 1);
       node.settle();
     }
     NodeUnderTest node(folder.path());
     const auto kept = node.ask();
     REQUIRE(kept->wait_end());
-    CHECK(kept->body == body);
+    CHECK(kept->body() == body);
     CHECK(node.workers.asked() == 0);
     CHECK(folder.files("objects").size() == 1);
   }
@@ -257,7 +258,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
   node.open_files.forget(object_key(node.link()).id);
   const auto seen = node.ask();
   node.answer(node.origin(1), body);
-  CHECK(ended(seen)->body == body);
+  CHECK(ended(seen)->body() == body);
 }
 
 TEST_CASE("Files without a record are removed, and files of objects stay") {
@@ -295,7 +296,7 @@ TEST_CASE("Evicted objects are removed from disk and index, also after a restart
   CHECK(node.index.totals().objects == 5);
   const auto newest = node.ask("seg11.ts");
   REQUIRE(newest->wait_end());
-  CHECK(newest->body == body_of(100'000, 11));
+  CHECK(newest->body() == body_of(100'000, 11));
   CHECK(node.workers.asked() == 0);
 }
 
@@ -307,8 +308,8 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
   CHECK(node.index.totals().memory_objects == 1);
   CHECK_FALSE(node.health.reason().empty());
   const auto hit = ended(node.ask("seg1.ts", {{"Range", "bytes=5-9"}}, 1));
-  CHECK(hit->response.status == 206);
-  CHECK(hit->body == body.substr(5, 5));
+  CHECK(hit->status() == 206);
+  CHECK(hit->body() == body.substr(5, 5));
   CHECK(node.workers.asked() == 1);
   std::filesystem::rename(folder / "away", folder / "tmp");
   node.fill("seg2.ts", body);
@@ -319,9 +320,9 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
 TEST_CASE_FIXTURE(MediaRequestFlowFixture, "An empty object is stored and served") {
   node.fill("empty.vtt", "", {{"Content-Type", "text/vtt"}});
   const auto seen = ended(node.ask("empty.vtt"));
-  CHECK(seen->response.status == 200);
+  CHECK(seen->status() == 200);
   CHECK(seen->header("Content-Type") == "text/vtt");
-  CHECK(seen->body.empty());
+  CHECK(seen->body().empty());
   CHECK(node.workers.asked() == 1);
   CHECK(node.index.totals().objects == 1);
 }
@@ -406,7 +407,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
       R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" +
           std::to_string(link.expires) + "}}",
       "http://b1"));
-  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", query))->body == body);
+  CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", query))->body() == body);
   CHECK(ended(node.ask_raw("demo", "e1", "seg2.ts", query))->note.reason == "link_invalid");
   --link.expires;
   CHECK(ended(node.ask_raw("demo", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())))
@@ -442,7 +443,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
   const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "city", 0};
   const auto peer =
       ended(ask(16'000, contracts::mark_fields(keys(), mark, object_text(node.link()), node.clock.wall_now())));
-  CHECK(peer->response.status == 200);
+  CHECK(peer->status() == 200);
   CHECK(peer->pace_bps == 0);
   CHECK(node.workers.asked() == 1);
 }

@@ -9,11 +9,12 @@
 #include "cache_node/disk/disk_writer.h"
 #include "cache_node/media_request_flow.h"
 #include "contracts/link.h"
-#include "support/scripted.h"
+#include "support/fake_exchange.h"
+#include "support/scripted_client.h"
+#include "support/silent_log.h"
+#include "support/workers.h"
 
-namespace tribune::cache_node::test {
-
-using namespace tribune::testing;
+namespace tribune::test {
 
 inline const base::KeyRing& keys() {
   static const base::KeyRing ring({{"k1", "a secret of sixteen bytes", std::nullopt}});
@@ -26,13 +27,13 @@ class NodeUnderTest {
     std::uint64_t max_bytes = 64 << 20;
     std::uint64_t fill_buffer_bytes = 16 << 20;
     std::size_t workers = 2;
-    FillSettings fill = quick();
-    RetentionRules retention_rules = {};
-    VaryRules vary_rules = {};
+    cache_node::FillSettings fill = quick();
+    cache_node::RetentionRules retention_rules = {};
+    cache_node::VaryRules vary_rules = {};
     std::string group = {};
   };
-  static FillSettings quick() {
-    FillSettings settings;
+  static cache_node::FillSettings quick() {
+    cache_node::FillSettings settings;
     settings.hold = std::chrono::milliseconds(60);
     settings.hold_retry = std::chrono::milliseconds(5);
     settings.keep_errors = std::chrono::milliseconds(500);
@@ -44,7 +45,7 @@ class NodeUnderTest {
   NodeUnderTest(const std::string& store_dir, Options options)
       : workers(options.workers),
         view(make_view(options)),
-        memory(std::make_shared<FillMemory>(options.fill_buffer_bytes)),
+        memory(std::make_shared<cache_node::FillMemory>(options.fill_buffer_bytes)),
         index(options.max_bytes, options.fill_buffer_bytes / 2, memory),
         files(store_dir),
         open_files(files, 4),
@@ -55,24 +56,25 @@ class NodeUnderTest {
         channels(store_dir, disk_maintenance, log),
         fill_metrics(metrics),
         node_metrics(metrics),
-        other_node_metrics(metrics, NodeMetrics::Of::nodes),
+        other_node_metrics(metrics, cache_node::NodeMetrics::Of::nodes),
         circuits(log, metrics),
-        flow(std::make_unique<MediaRequestFlow>(
-            MediaFlowParts{clock,
-                           node_metrics,
-                           other_node_metrics,
-                           view,
-                           channels,
-                           peers,
-                           index,
-                           open_files,
-                           disk_maintenance,
-                           viewers,
-                           traffic,
-                           duress,
-                           {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
-                           known_purges,
-                           [this](std::string_view marks) { return !ensure_executed || ensure_executed(marks); }},
+        flow(std::make_unique<cache_node::MediaRequestFlow>(
+            cache_node::MediaFlowParts{
+                clock,
+                node_metrics,
+                other_node_metrics,
+                view,
+                channels,
+                peers,
+                index,
+                open_files,
+                disk_maintenance,
+                viewers,
+                traffic,
+                duress,
+                {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
+                known_purges,
+                [this](std::string_view marks) { return !ensure_executed || ensure_executed(marks); }},
             workers.all())) {
     REQUIRE(files.prepare().has_value());
     REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
@@ -90,18 +92,18 @@ class NodeUnderTest {
   contracts::Link link(std::string_view path = "seg1.ts") const {
     return {"demo", "e1", std::string(path), "", base::unix_seconds(clock.wall_now()) + 3600};
   }
-  /// Sends one request on a worker; the Seen receives the result.
-  std::shared_ptr<Seen> ask(std::string_view path = "seg1.ts", http::Headers headers = {}, std::size_t worker = 0,
-                            http::Method method = http::Method::get) {
+  /// Sends one request on a worker; the returned record receives the response.
+  std::shared_ptr<RecordedResponse> ask(std::string_view path = "seg1.ts", http::Headers headers = {},
+                                        std::size_t worker = 0, http::Method method = http::Method::get) {
     const auto l = link(path);
     return ask_raw(l.channel, l.epoch, l.path, contracts::signed_query(keys(), l, clock.wall_now()), std::move(headers),
                    worker, method);
   }
-  std::shared_ptr<Seen> ask_raw(std::string_view channel, std::string_view epoch, std::string_view path,
-                                std::string_view query, http::Headers headers = {}, std::size_t worker = 0,
-                                http::Method method = http::Method::get, bool slow = false,
-                                FakeExchange** out = nullptr) {
-    auto seen = std::make_shared<Seen>();
+  std::shared_ptr<RecordedResponse> ask_raw(std::string_view channel, std::string_view epoch, std::string_view path,
+                                            std::string_view query, http::Headers headers = {}, std::size_t worker = 0,
+                                            http::Method method = http::Method::get, bool slow = false,
+                                            FakeExchange** out = nullptr) {
+    auto seen = std::make_shared<RecordedResponse>();
     workers.on(worker, [&] {
       http::Request request;
       request.method = method;
@@ -117,7 +119,8 @@ class NodeUnderTest {
     });
     return seen;
   }
-  std::shared_ptr<Seen> ask_slowly(std::string_view path, FakeExchange** out, std::size_t worker = 0) {
+  std::shared_ptr<RecordedResponse> ask_slowly(std::string_view path, FakeExchange** out = nullptr,
+                                               std::size_t worker = 0) {
     const auto l = link(path);
     return ask_raw(l.channel, l.epoch, l.path, contracts::signed_query(keys(), l, clock.wall_now()), {}, worker,
                    http::Method::get, true, out);
@@ -156,32 +159,32 @@ class NodeUnderTest {
   base::Log log{silent()};
   base::Metrics metrics;
   Workers workers;
-  PublishedNodeView view;
-  std::shared_ptr<FillMemory> memory;
-  ObjectIndex index;
-  ObjectFiles files;
-  OpenFiles open_files;
-  DiskHealth health;
-  IndexJournal journal;
-  KnownPurges known_purges{clock, log, metrics};
-  DiskMaintenance disk_maintenance;
-  DiskWriter disk;
-  ChannelMapStore channels;
-  FillMetrics fill_metrics;
-  NodeMetrics node_metrics;
-  NodeMetrics other_node_metrics;
-  Circuits circuits;
-  VaryWarnings varied;
-  LivePeers peers;
-  ViewerEstimate viewers;
-  Duress duress;
-  ChannelTraffic traffic;
+  cache_node::PublishedNodeView view;
+  std::shared_ptr<cache_node::FillMemory> memory;
+  cache_node::ObjectIndex index;
+  cache_node::ObjectFiles files;
+  cache_node::OpenFiles open_files;
+  cache_node::DiskHealth health;
+  cache_node::IndexJournal journal;
+  cache_node::KnownPurges known_purges{clock, log, metrics};
+  cache_node::DiskMaintenance disk_maintenance;
+  cache_node::DiskWriter disk;
+  cache_node::ChannelMapStore channels;
+  cache_node::FillMetrics fill_metrics;
+  cache_node::NodeMetrics node_metrics;
+  cache_node::NodeMetrics other_node_metrics;
+  cache_node::Circuits circuits;
+  cache_node::VaryWarnings varied;
+  cache_node::LivePeers peers;
+  cache_node::ViewerEstimate viewers;
+  cache_node::Duress duress;
+  cache_node::ChannelTraffic traffic;
   std::function<bool(std::string_view)> ensure_executed;  // set before the first request
-  std::unique_ptr<MediaRequestFlow> flow;
+  std::unique_ptr<cache_node::MediaRequestFlow> flow;
 
  private:
-  static std::shared_ptr<const NodeView> make_view(const Options& options) {
-    auto made = std::make_shared<NodeView>();
+  static std::shared_ptr<const cache_node::NodeView> make_view(const Options& options) {
+    auto made = std::make_shared<cache_node::NodeView>();
     made->keys = std::shared_ptr<const base::KeyRing>(std::shared_ptr<void>(), &keys());
     made->clock_skew = std::chrono::seconds(30);
     made->settings.id = "stadium";
@@ -193,4 +196,4 @@ class NodeUnderTest {
   }
 };
 
-}  // namespace tribune::cache_node::test
+}  // namespace tribune::test

@@ -4,6 +4,7 @@
 
 #include "base/rfc3339.h"
 #include "contracts/event.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::contracts;
@@ -11,15 +12,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-base::LogSettings silent() {
-  base::LogSettings settings;
-  settings.level = base::LogLevel::off;
-  return settings;
-}
-
 struct Watched {
   base::ManualClock clock{*base::parse_rfc3339("2026-06-01T00:00:00Z")};
-  base::Log log{silent()};
+  base::Log log{test::silent()};
   base::Metrics metrics;
   KeyWatch watch{clock, log, metrics, "balancer"};
 

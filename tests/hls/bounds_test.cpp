@@ -11,8 +11,8 @@
 
 using namespace tribune;
 using namespace std::chrono_literals;
-using hls::testing::good;
-using hls::testing::kHead;
+using test::good;
+using test::kHead;
 
 namespace {
 

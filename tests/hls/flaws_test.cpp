@@ -13,8 +13,8 @@
 
 using namespace tribune;
 using hls::Flaw;
-using hls::testing::kHead;
-using hls::testing::strict;
+using test::kHead;
+using test::strict;
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include "hls/playlist_text.h"
 
 using namespace tribune;
-using hls::testing::good;
+using test::good;
 
 namespace {
 

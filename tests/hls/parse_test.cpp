@@ -9,9 +9,9 @@
 using namespace tribune;
 using namespace std::chrono_literals;
 using hls::UriKind;
-using hls::testing::good;
-using hls::testing::kHead;
-using hls::testing::strict;
+using test::good;
+using test::kHead;
+using test::strict;
 
 namespace {
 
@@ -31,7 +31,7 @@ std::vector<std::pair<UriKind, std::string>> uris(const hls::Playlist& playlist)
 }  // namespace
 
 TEST_CASE("every URI of a multivariant playlist is found, in order") {
-  const auto playlist = good(hls::testing::corpus().at("multivariant.m3u8"));
+  const auto playlist = good(test::corpus().at("multivariant.m3u8"));
   CHECK(playlist.multivariant);
   const std::vector<std::pair<UriKind, std::string>> expected{
       {UriKind::steering, "/steering?video=00012"}, {UriKind::session_data, "lyrics.json"},
@@ -54,7 +54,7 @@ TEST_CASE("a variant has its own bandwidth, a rendition that of the best variant
 }
 
 TEST_CASE("parts, hints, maps and reports belong to the segment in whose block they are") {
-  const auto playlist = good(hls::testing::corpus().at("low_latency.m3u8"));
+  const auto playlist = good(test::corpus().at("low_latency.m3u8"));
   CHECK(playlist.media_sequence == 266);
   CHECK(playlist.can_block_reload);
   CHECK(playlist.part_target == 333'340us);
@@ -74,7 +74,7 @@ TEST_CASE("parts, hints, maps and reports belong to the segment in whose block t
 }
 
 TEST_CASE("the URIs of interstitials are found") {
-  const auto found = uris(good(hls::testing::corpus().at("interstitials.m3u8")));
+  const auto found = uris(good(test::corpus().at("interstitials.m3u8")));
   REQUIRE(found.size() == 5);
   CHECK(found[0] == std::pair{UriKind::asset_uri, std::string("http://example.com/ad1.m3u8")});
   CHECK(found[1] == std::pair{UriKind::asset_list, std::string("list.json")});
@@ -106,7 +106,7 @@ TEST_CASE("durations are read exactly, to the microsecond") {
 }
 
 TEST_CASE("variables are substituted before a line is classified") {
-  const auto playlist = good(hls::testing::corpus().at("variables.m3u8"));
+  const auto playlist = good(test::corpus().at("variables.m3u8"));
   CHECK(playlist.uris[0].uri == "https://media.example/v1/init.mp4");
   CHECK(playlist.uris[1].uri == "https://media.example/v1/seg-1.m4s");
   CHECK(playlist.variables.size() == 2);
@@ -215,7 +215,7 @@ TEST_CASE("an implied byte range needs a preceding range of the same resource") 
   CHECK(
       refused(kHead + "#EXT-X-BYTERANGE:10@0\n#EXTINF:2,\na\n#EXT-X-BYTERANGE:10\n#EXTINF:2,\nb\n").find("line 6: ") ==
       0);
-  const auto playlist = good(hls::testing::corpus().at("byteranges.m3u8"));
+  const auto playlist = good(test::corpus().at("byteranges.m3u8"));
   CHECK(playlist.segments[1].byterange == hls::SubRange{2000, 1720});
 }
 
@@ -241,7 +241,7 @@ TEST_CASE("oversized playlists are refused at the bound, before they are parsed"
 }
 
 TEST_CASE("every playlist of the corpus that is cut anywhere is read or refused, without a crash") {
-  for (const auto& [name, text] : hls::testing::corpus())
+  for (const auto& [name, text] : test::corpus())
     for (std::size_t length = 0; length < text.size(); ++length) {
       const auto playlist = hls::parse(std::string_view(text).substr(0, length));
       if (playlist && playlist->flaws.empty()) CHECK(hls::write(*playlist, {}).size() >= length);

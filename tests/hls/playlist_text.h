@@ -13,20 +13,20 @@
 
 #include "hls/playlist.h"
 
-namespace tribune::hls::testing {
+namespace tribune::test {
 
 inline const std::string kHead = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
 
 /// The playlist of a valid text; any other text fails the test.
-inline Playlist good(std::string_view text, const Context& context = {}) {
-  auto playlist = parse(text, context);
+inline hls::Playlist good(std::string_view text, const hls::Context& context = {}) {
+  auto playlist = hls::parse(text, context);
   if (!playlist) FAIL(playlist.error().text);
   return std::move(*playlist);
 }
 
 /// Rejects what the lenient parser drops or repairs.
-inline Context strict() {
-  Context context;
+inline hls::Context strict() {
+  hls::Context context;
   context.strict = true;
   return context;
 }
@@ -43,4 +43,4 @@ inline std::map<std::string, std::string> corpus() {
   return texts;
 }
 
-}  // namespace tribune::hls::testing
+}  // namespace tribune::test

@@ -5,8 +5,8 @@
 
 using namespace tribune;
 using hls::UriKind;
-using hls::testing::good;
-using hls::testing::kHead;
+using test::good;
+using test::kHead;
 
 namespace {
 
@@ -16,7 +16,7 @@ std::optional<std::string> marked(const hls::UriUse& use) { return "<" + use.uri
 
 TEST_CASE("an unchanged playlist keeps every byte") {
   int looked_at = 0;
-  for (const auto& file : hls::testing::corpus()) {
+  for (const auto& file : test::corpus()) {
     CAPTURE(file.first);
     const auto& text = file.second;
     const auto playlist = hls::parse(text);
@@ -71,7 +71,7 @@ TEST_CASE("a mapped URI cannot leave its attribute or its line") {
 }
 
 TEST_CASE("implied byte ranges are written with their offset") {
-  const auto text = hls::write(good(hls::testing::corpus().at("byteranges.m3u8")), {});
+  const auto text = hls::write(good(test::corpus().at("byteranges.m3u8")), {});
   CHECK(text.find("BYTERANGE=\"720@0\"") != std::string::npos);
   CHECK(text.find("#EXT-X-BYTERANGE:2000@1720\n") != std::string::npos);
   CHECK(text.find("BYTERANGE=\"400@4020\"") != std::string::npos);
@@ -79,7 +79,7 @@ TEST_CASE("implied byte ranges are written with their offset") {
 }
 
 TEST_CASE("shifted numbers change sequence tags and reports, and are inserted where they were implied") {
-  const auto playlist = good(hls::testing::corpus().at("low_latency.m3u8"));
+  const auto playlist = good(test::corpus().at("low_latency.m3u8"));
   const auto text = hls::write(playlist, {}, {.msn_shift = 1000, .discontinuity_shift = 2});
   CHECK(text.find("#EXT-X-MEDIA-SEQUENCE:1266\n") != std::string::npos);
   CHECK(text.find("#EXTM3U\n#EXT-X-DISCONTINUITY-SEQUENCE:2\n") == 0);
@@ -89,7 +89,7 @@ TEST_CASE("shifted numbers change sequence tags and reports, and are inserted wh
 }
 
 TEST_CASE("delta updates are removed") {
-  const auto text = hls::write(good(hls::testing::corpus().at("low_latency.m3u8")), {}, {.drop_delta_updates = true});
+  const auto text = hls::write(good(test::corpus().at("low_latency.m3u8")), {}, {.drop_delta_updates = true});
   CHECK(text.find("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.0\n") != std::string::npos);
   const auto only = good(kHead + "#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12.0,CAN-SKIP-DATERANGES=YES\n#EXTINF:2,\na\n");
   CHECK(hls::write(only, {}, {.drop_delta_updates = true}) == kHead + "#EXTINF:2,\na\n");
@@ -124,6 +124,6 @@ TEST_CASE("an implied IV is written for every segment with the source's own numb
 }
 
 TEST_CASE("keys of DRM systems have no implied IV") {
-  const auto text = hls::testing::corpus().at("drm.m3u8");
+  const auto text = test::corpus().at("drm.m3u8");
   CHECK(hls::write(good(text), {}, {.explicit_ivs = true}) == text);
 }

@@ -4,11 +4,14 @@
 #include <doctest/doctest.h>
 
 #include "runtime/task_set.h"
-#include "support/scripted.h"
+#include "support/fake_exchange.h"
+#include "support/sample_body.h"
+#include "support/scripted_client.h"
+#include "support/workers.h"
 
 using namespace tribune;
 using namespace tribune::http_cache;
-using namespace tribune::testing;
+using namespace tribune::test;
 
 namespace {
 
@@ -20,10 +23,10 @@ struct PlainCache {
       : settings(std::make_shared<const HttpCacheSettings>(std::move(of))), requests(workers.worker().loop) {}
   ~PlainCache() { workers.stop(); }
 
-  std::shared_ptr<Seen> ask(std::string path, http::Headers headers = {}, bool slow = false,
-                            FakeExchange** out = nullptr, http::Method method = http::Method::get,
-                            std::string host = "cache.test") {
-    auto seen = std::make_shared<Seen>();
+  std::shared_ptr<RecordedResponse> ask(std::string path, http::Headers headers = {}, bool slow = false,
+                                        FakeExchange** out = nullptr, http::Method method = http::Method::get,
+                                        std::string host = "cache.test") {
+    auto seen = std::make_shared<RecordedResponse>();
     workers.on(0, [&] {
       http::Request request;
       request.method = method;
@@ -96,57 +99,54 @@ TEST_CASE("concurrent requests share one fetch") {
   cache.done(*asked);
   CHECK(first->wait_end());
   CHECK(second->wait_end());
-  CHECK(first->body == "hello");
-  CHECK(second->body == "hello");
+  CHECK(first->body() == "hello");
+  CHECK(second->body() == "hello");
   CHECK(cache.workers.client().count() == 1);
   CHECK(cache.under_way() == 0);
 }
 
 TEST_CASE("a client that leaves before the head does not end the fetch of other clients") {
   PlainCache cache(one_origin());
-  FakeExchange* leaving = nullptr;
-  const auto first = cache.ask("/a", {}, false, &leaving);
+  const auto first = cache.ask("/a");
   const auto second = cache.ask("/a");
   const auto asked = cache.origin();
-  cache.workers.on(0, [&] { leaving->leave(); });
+  cache.workers.on(0, [&] { first->leave(); });
   cache.head(*asked, 5);
   cache.bytes(*asked, "hello");
   cache.done(*asked);
   CHECK(second->wait_end());
-  CHECK(second->body == "hello");
-  CHECK(first->cut);
+  CHECK(second->body() == "hello");
+  CHECK(first->cut());
   CHECK(cache.workers.client().count() == 1);
   CHECK(cache.under_way() == 0);
 }
 
 TEST_CASE("a waiting client that left causes no request of its own when the response may not be stored") {
   PlainCache cache(one_origin());
-  FakeExchange* leaving = nullptr;
   const auto first = cache.ask("/a");
-  const auto second = cache.ask("/a", {}, false, &leaving);
+  const auto second = cache.ask("/a");
   const auto asked = cache.origin();
-  cache.workers.on(0, [&] { leaving->leave(); });
+  cache.workers.on(0, [&] { second->leave(); });
   cache.head(*asked, 5, {{"Cache-Control", "no-store"}});
   cache.bytes(*asked, "hello");
   cache.done(*asked);
   CHECK(first->wait_end());
-  CHECK(second->cut);
+  CHECK(second->cut());
   CHECK(cache.workers.client().count() == 1);
   CHECK(cache.under_way() == 0);
 }
 
 TEST_CASE("the fetch of a body that has no client and may not be stored is cancelled") {
   PlainCache cache(one_origin());
-  FakeExchange* leaving = nullptr;
-  const auto seen = cache.ask("/a", {}, false, &leaving);
+  const auto seen = cache.ask("/a");
   const auto asked = cache.origin();
   SUBCASE("the client left before the head") {
-    cache.workers.on(0, [&] { leaving->leave(); });
+    cache.workers.on(0, [&] { seen->leave(); });
     cache.head(*asked, 1 << 30, {{"Cache-Control", "no-store"}});
   }
   SUBCASE("the client left in the body") {
     cache.head(*asked, 1 << 30, {{"Cache-Control", "no-store"}});
-    cache.workers.on(0, [&] { leaving->leave(); });
+    cache.workers.on(0, [&] { seen->leave(); });
   }
   CHECK(asked->cancelled);
   CHECK(cache.under_way() == 0);
@@ -169,26 +169,25 @@ TEST_CASE("a slow client does not delay other clients, and gets the whole body")
   }
   SUBCASE("it drains at the end") { cache.done(*asked); }
   CHECK(second->wait_end());
-  CHECK(second->body == body);
+  CHECK(second->body() == body);
   CHECK(first->wait_end());
-  CHECK(first->body == body);
+  CHECK(first->body() == body);
   CHECK(cache.under_way() == 0);
 }
 
 TEST_CASE("a slow client that leaves does not stop a fetch whose response is stored") {
   PlainCache cache(one_origin());
-  FakeExchange* slow = nullptr;
   const auto body = body_of(5 << 20);
-  const auto first = cache.ask("/a", {}, true, &slow);
+  const auto first = cache.ask("/a", {}, true);
   const auto asked = cache.origin();
   cache.head(*asked, body.size());
   cache.bytes(*asked, std::string_view(body).substr(0, 3 << 20));
-  cache.workers.on(0, [&] { slow->leave(); });
+  cache.workers.on(0, [&] { first->leave(); });
   cache.bytes(*asked, std::string_view(body).substr(3 << 20));
   cache.done(*asked);
   const auto second = cache.ask("/a");
   CHECK(second->wait_end());
-  CHECK(second->body == body);
+  CHECK(second->body() == body);
   CHECK(second->note.cache == "hit");
   CHECK(cache.workers.client().count() == 1);
 }
@@ -212,7 +211,7 @@ TEST_CASE("a body beyond the bound is passed through whole, at the client's pace
       if (!seen->ended()) slow->drain();
     });
   CHECK(seen->wait_end());
-  CHECK(seen->body == body);
+  CHECK(seen->body() == body);
   CHECK(cache.store.totals().entries == 0);
   CHECK(cache.under_way() == 0);
 }
@@ -222,10 +221,10 @@ TEST_CASE(
   PlainCache cache(one_origin());
   const auto looping = cache.ask("/a", {{"Via", "1.1 other, 1.1 plain"}});
   CHECK(looping->wait_end());
-  CHECK(looping->response.status == 400);
+  CHECK(looping->status() == 400);
   const auto wanting = cache.ask("/a", {{"Cache-Control", "only-if-cached"}});
   CHECK(wanting->wait_end());
-  CHECK(wanting->response.status == 504);
+  CHECK(wanting->status() == 504);
   CHECK(cache.workers.client().count() == 0);
   CHECK(cache.under_way() == 0);
 }
@@ -242,7 +241,7 @@ TEST_CASE("a 304 renews a stored response and keeps the validator of the stored 
   CHECK(asked->request.headers.first("If-None-Match") == "\"one\"");
   cache.head(*asked, 0, {{"Cache-Control", "max-age=60"}, {"ETag", "\"two\""}, {"A", "2"}}, 304);
   CHECK(second->wait_end());
-  CHECK(second->body == "hello");
+  CHECK(second->body() == "hello");
   CHECK(second->header("A") == "2");
   CHECK(second->header("ETag") == "\"one\"");
   const auto third = cache.ask("/a");
@@ -258,7 +257,7 @@ TEST_CASE("a body that is cut is cut for the client, too, and not stored") {
   cache.bytes(*asked, "hello");
   cache.done(*asked, base::failure(base::ErrorKind::protocol, base::Fault::origin, "cut"));
   CHECK(seen->wait_end());
-  CHECK(seen->cut);
+  CHECK(seen->cut());
   CHECK(cache.store.totals().entries == 0);
   CHECK(cache.under_way() == 0);
 }
@@ -292,7 +291,7 @@ TEST_CASE("each host has its own stored responses") {
   cache.bytes(*cache.origin(1), "good");
   cache.done(*cache.origin(1));
   CHECK(second->wait_end());
-  CHECK(second->body == "good");
+  CHECK(second->body() == "good");
 }
 
 TEST_CASE("a host that is not served gets 421, and the origin is not requested") {
@@ -301,7 +300,7 @@ TEST_CASE("a host that is not served gets 421, and the origin is not requested")
   PlainCache cache(settings);
   const auto foreign = cache.ask("/a", {}, false, nullptr, http::Method::get, "evil.test");
   CHECK(foreign->wait_end());
-  CHECK(foreign->response.status == 421);
+  CHECK(foreign->status() == 421);
   CHECK(cache.workers.client().count() == 0);
 }
 
@@ -321,7 +320,7 @@ TEST_CASE("a field that Connection names selects no variant") {
   cache.bytes(*asked, "german");
   cache.done(*asked);
   CHECK(german->wait_end());
-  CHECK(german->body == "german");
+  CHECK(german->body() == "german");
 }
 
 TEST_CASE("a POST invalidates the stored response, with fields that the operator passes on") {
@@ -351,8 +350,8 @@ TEST_CASE("the response to the client depends on the bytes that arrive together 
       ScriptedClient::done(*asked, base::failure(base::ErrorKind::protocol, base::Fault::origin, "a broken chunk"));
     });
     CHECK(seen->wait_end());
-    CHECK_FALSE(seen->cut);
-    CHECK(seen->response.status == 502);
+    CHECK_FALSE(seen->cut());
+    CHECK(seen->status() == 502);
     CHECK(cache.store.totals().entries == 0);
   }
   SUBCASE("a whole body is reported as stored") {
@@ -362,7 +361,7 @@ TEST_CASE("the response to the client depends on the bytes that arrive together 
       ScriptedClient::done(*asked);
     });
     CHECK(seen->wait_end());
-    CHECK(seen->body == "hello");
+    CHECK(seen->body() == "hello");
     CHECK(seen->header("Cache-Status") == "plain; fwd=uri-miss; fwd-status=200; stored");
   }
   SUBCASE("a large body is passed through, whether it is stored or not") {
@@ -373,7 +372,7 @@ TEST_CASE("the response to the client depends on the bytes that arrive together 
       ScriptedClient::done(*asked);
     });
     CHECK(seen->wait_end());
-    CHECK(seen->body == body);
+    CHECK(seen->body() == body);
   }
   SUBCASE("a small body that is not stored is passed through whole") {
     cache.workers.on(0, [&] {
@@ -382,7 +381,7 @@ TEST_CASE("the response to the client depends on the bytes that arrive together 
       ScriptedClient::done(*asked);
     });
     CHECK(seen->wait_end());
-    CHECK(seen->body == "hello");
+    CHECK(seen->body() == "hello");
   }
   CHECK(cache.under_way() == 0);
 }
@@ -395,7 +394,7 @@ TEST_CASE("a body that may still break off is not reported as stored") {
   cache.bytes(*asked, "hello");
   cache.done(*asked, base::failure(base::ErrorKind::protocol, base::Fault::origin, "cut"));
   CHECK(seen->wait_end());
-  CHECK(seen->cut);
+  CHECK(seen->cut());
   CHECK(seen->header("Cache-Status") == "plain; fwd=uri-miss; fwd-status=200");
 }
 
@@ -408,7 +407,7 @@ TEST_CASE("an error is stored no longer than the operator allows, whatever its l
     cache.bytes(*cache.origin(n), "oops");
     cache.done(*cache.origin(n));
     CHECK(seen->wait_end());
-    CHECK(seen->response.status == 500);
+    CHECK(seen->status() == 500);
   };
   SUBCASE("with zero it is not stored") {
     settings.keep_errors = std::chrono::milliseconds{0};
@@ -448,7 +447,7 @@ TEST_CASE("a stale response is revalidated in the background by one request, how
   for (int i = 0; i < 10; ++i) {
     const auto hit = cache.ask("/a");
     CHECK(hit->wait_end());
-    CHECK(hit->body == "hello");
+    CHECK(hit->body() == "hello");
   }
   CHECK(cache.workers.client().count() == 2);
   cache.head(*cache.origin(1), 0, stale, 304);
@@ -479,7 +478,7 @@ TEST_CASE("OPTIONS with Max-Forwards 0 is answered by the cache") {
   PlainCache cache(one_origin());
   const auto last = cache.ask("/a", {{"Max-Forwards", "0"}}, false, nullptr, http::Method::options);
   CHECK(last->wait_end());
-  CHECK(last->response.status == 204);
+  CHECK(last->status() == 204);
   CHECK(last->header("Allow") != "");
   CHECK(cache.workers.client().count() == 0);
   cache.ask("/a", {{"Max-Forwards", "3"}}, false, nullptr, http::Method::options);

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "support/scripted.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::http_cache;
@@ -25,7 +25,7 @@ bool holds(ResponseStore& store, const std::string& key) {
 }  // namespace
 
 TEST_CASE("the bounds are lowered to the allowance, and an object is never larger than the store") {
-  base::Log log(testing::silent());
+  base::Log log(test::silent());
   HttpCacheSettings settings;
   settings.max_bytes = 256 * kMiB;
   settings.max_object_bytes = 16 * kMiB;

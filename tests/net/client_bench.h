@@ -14,8 +14,9 @@
 #include "net/client/http_client.h"
 #include "net/event_loop.h"
 #include "net/scripted_origin.h"
+#include "support/silent_log.h"
 
-namespace tribune::net::test {
+namespace tribune::test {
 
 using namespace std::chrono_literals;
 
@@ -23,7 +24,7 @@ using namespace std::chrono_literals;
 struct Outcome {
   bool is_done = false;
   base::Result<void> result;
-  std::optional<FetchHead> head;
+  std::optional<net::FetchHead> head;
   std::string body;
   int pieces = 0;
 
@@ -33,26 +34,26 @@ struct Outcome {
 
 class ClientBench {
  public:
-  explicit ClientBench(const ClientSettings& settings = {})
-      : log_(quiet()), client_(HttpClient::make(loop, clock_, log_, metrics_, settings)) {}
+  explicit ClientBench(const net::ClientSettings& settings = {})
+      : log_(silent()), client_(net::HttpClient::make(loop, clock_, log_, metrics_, settings)) {}
 
   /// A request to the origin's literal address, with deadlines that no correct exchange reaches.
-  static FetchRequest request(const ScriptedOrigin& origin, std::string_view target = "/") {
-    FetchRequest request;
+  static net::FetchRequest request(const ScriptedOrigin& origin, std::string_view target = "/") {
+    net::FetchRequest request;
     request.url = origin.url(target);
     request.destinations.allowed_origins = {origin.origin()};
     request.deadlines = patient();
     return request;
   }
 
-  static FetchDeadlines patient() {
-    FetchDeadlines deadlines;
+  static net::FetchDeadlines patient() {
+    net::FetchDeadlines deadlines;
     deadlines.connect = deadlines.first_byte = deadlines.low_speed_window = deadlines.total = 30s;
     return deadlines;
   }
 
   /// Runs the loop until the fetch has ended.
-  Outcome run(FetchRequest request) {
+  Outcome run(net::FetchRequest request) {
     Outcome outcome;
     const auto fetch = client_->start(std::move(request), collect(outcome, [this] { loop.stop(); }));
     CHECK_FALSE(outcome.is_done);  // nothing runs inside start()
@@ -61,9 +62,9 @@ class ClientBench {
     return outcome;
   }
 
-  FetchHandlers collect(Outcome& outcome, std::function<void()> on_done) {
-    FetchHandlers handlers;
-    handlers.on_head = [&outcome](const FetchHead& head) {
+  net::FetchHandlers collect(Outcome& outcome, std::function<void()> on_done) {
+    net::FetchHandlers handlers;
+    handlers.on_head = [&outcome](const net::FetchHead& head) {
       CHECK_FALSE(outcome.head.has_value());
       outcome.head = head;
     };
@@ -71,7 +72,7 @@ class ClientBench {
       CHECK(outcome.head.has_value());
       outcome.body += bytes;
       ++outcome.pieces;
-      return Flow::go_on;
+      return net::Flow::go_on;
     };
     handlers.on_done = [&outcome, on_done = std::move(on_done)](base::Result<void> result) {
       CHECK_FALSE(outcome.is_done);
@@ -97,23 +98,17 @@ class ClientBench {
     loop.run();
   }
 
-  HttpClient& client() { return *client_; }
+  net::HttpClient& client() { return *client_; }
   base::Metrics& metrics() { return metrics_; }
   void destroy_client() { client_.reset(); }
 
-  EventLoop loop;
+  net::EventLoop loop;
 
  private:
-  static base::LogSettings quiet() {
-    base::LogSettings settings;
-    settings.level = base::LogLevel::off;
-    return settings;
-  }
-
   base::SystemClock clock_;
   base::Log log_;
   base::Metrics metrics_;
-  std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<net::HttpClient> client_;
 };
 
-}  // namespace tribune::net::test
+}  // namespace tribune::test

@@ -23,7 +23,7 @@
 #include <thread>
 #include <vector>
 
-namespace tribune::net::test {
+namespace tribune::test {
 
 inline bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
@@ -191,4 +191,4 @@ class ScriptedOrigin {
   std::list<std::thread> workers_;  // used by the acceptor thread only; read after it has ended
 };
 
-}  // namespace tribune::net::test
+}  // namespace tribune::test

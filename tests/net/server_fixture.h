@@ -19,8 +19,9 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "net/server/http_server.h"
+#include "support/silent_log.h"
 
-namespace tribune::net::testing {
+namespace tribune::test {
 
 using namespace std::chrono_literals;
 
@@ -121,21 +122,19 @@ struct Finished {
 
 class ServerUnderTest {
  public:
-  explicit ServerUnderTest(Handler handler, ServerSettings settings = {}, bool any_method = false) {
-    base::LogSettings quiet;
-    quiet.level = base::LogLevel::off;
-    log_ = std::make_unique<base::Log>(quiet);
+  explicit ServerUnderTest(net::Handler handler, net::ServerSettings settings = {}, bool any_method = false) {
+    log_ = std::make_unique<base::Log>(silent());
     if (settings.listen.empty()) settings.listen = {"127.0.0.1:0"};
-    connection_limits_ = make_connection_limits();
-    HttpServerContext context{
-        loop_, clock_, *log_, metrics_, "front", std::move(handler), [this](const AccessRecord& record) {
+    connection_limits_ = net::make_connection_limits();
+    net::HttpServerContext context{
+        loop_, clock_, *log_, metrics_, "front", std::move(handler), [this](const net::AccessRecord& record) {
           const std::lock_guard lock(mutex_);
           finished_.push_back({record.request.path, record.status, record.bytes_sent, record.completed,
                                std::string(record.note.reason)});
           arrived_.notify_all();
         }};
     context.any_method = any_method;
-    auto opened = HttpServer::open(settings, context, connection_limits_);
+    auto opened = net::HttpServer::open(settings, context, connection_limits_);
     if (!opened) throw std::runtime_error(opened.error().text);
     server_ = std::move(*opened);
     address_ = server_->bound().front();
@@ -187,16 +186,16 @@ class ServerUnderTest {
   }
   RawClient client() { return RawClient(address_); }
   const std::string& address() const { return address_; }
-  HttpServer& server() { return *server_; }
-  EventLoop& loop() { return loop_; }
+  net::HttpServer& server() { return *server_; }
+  net::EventLoop& loop() { return loop_; }
 
  private:
-  EventLoop loop_;
+  net::EventLoop loop_;
   base::SystemClock clock_;
   std::unique_ptr<base::Log> log_;
   base::Metrics metrics_;
-  std::shared_ptr<ConnectionLimits> connection_limits_;
-  std::unique_ptr<HttpServer> server_;
+  std::shared_ptr<net::ConnectionLimits> connection_limits_;
+  std::unique_ptr<net::HttpServer> server_;
   std::string address_;
   std::thread thread_;
   std::mutex mutex_;
@@ -205,7 +204,7 @@ class ServerUnderTest {
 };
 
 /// Responds with the method, path, query, client and body of the request.
-inline void echo(std::unique_ptr<Exchange> exchange) {
+inline void echo(std::unique_ptr<net::Exchange> exchange) {
   const auto& request = exchange->request();
   std::string text(http::to_string(request.method));
   text += " " + request.path + "?" + request.query + " " + request.client + (request.secure ? " secure" : "") + " [" +
@@ -217,4 +216,4 @@ inline int status_of_answer(const std::string& answer) {
   return answer.size() > 12 && answer.starts_with("HTTP/1.1 ") ? std::stoi(answer.substr(9, 3)) : 0;
 }
 
-}  // namespace tribune::net::testing
+}  // namespace tribune::test

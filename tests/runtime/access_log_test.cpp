@@ -8,10 +8,11 @@
 #include <fstream>
 #include <iterator>
 
-#include "runtime/fake_exchange.h"
+#include "support/fake_exchange.h"
 
 using namespace tribune;
 using namespace tribune::runtime;
+using namespace tribune::test;
 
 TEST_CASE("a session token in a path is replaced by the name of the session") {
   CHECK(loggable_path("/live/demo/~abc.def.ghi/v1/video.m3u8", "00ff") == "/live/demo/~00ff/v1/video.m3u8");

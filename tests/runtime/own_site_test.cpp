@@ -2,10 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include "runtime/fake_exchange.h"
+#include "support/fake_exchange.h"
 
 using namespace tribune;
 using namespace tribune::runtime;
+using namespace tribune::test;
 using http::Method;
 
 namespace {

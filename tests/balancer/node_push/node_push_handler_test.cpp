@@ -3,7 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "balancer/node_push/segment_announcer.h"
-#include "support/node_push_fixture.h"
+#include "balancer/node_push_fixture.h"
+#include "balancer/playlist_flow_fixture.h"
 
 using namespace tribune;
 using namespace tribune::test;
@@ -32,16 +33,18 @@ struct NodePushHandlerServer : NodePushFixture {
     loop.post([this] { loop.stop(); });
     loop.run();
   }
-  std::shared_ptr<Outcome> post(const std::string& node, const std::string& body, const std::string& signature) {
+  std::shared_ptr<RecordedResponse> post(const std::string& node, const std::string& body,
+                                         const std::string& signature) {
     return NodePushFixture::post(*handler, node, body, signature);
   }
-  std::shared_ptr<Outcome> poll(const std::string& node, std::int64_t acknowledged = 0, const std::string& run = "r",
-                                const std::vector<contracts::OrderResult>& results = {}) {
+  std::shared_ptr<RecordedResponse> poll(const std::string& node, std::int64_t acknowledged = 0,
+                                         const std::string& run = "r",
+                                         const std::vector<contracts::OrderResult>& results = {}) {
     const auto body =
         contracts::to_json(contracts::NodePushPoll{node, run, ++sequences[node + run], acknowledged, results});
     return post(node, body, contracts::sign_body(one_key(), "POST " + contracts::news_path(node), body, kNow));
   }
-  static contracts::NodePush push_in(const Outcome& outcome) {
+  static contracts::NodePush push_in(const RecordedResponse& outcome) {
     return contracts::news_from_json(outcome.body()).value();
   }
   std::size_t push_segments(const std::vector<std::string>& to, const std::vector<std::string>& targets) {
@@ -101,7 +104,7 @@ TEST_CASE_FIXTURE(NodePushHandlerServer, "only nodes that poll receive segments,
 
 TEST_CASE_FIXTURE(NodePushHandlerServer, "a node whose poll ended long ago does not listen") {
   const auto gone = poll("stadium");
-  gone->gone();
+  gone->leave();
   CHECK_FALSE(gone->is_open);
   CHECK(push_segments({"stadium"}, {"/a"}) == 0);
   poll("city");
@@ -331,7 +334,7 @@ TEST_CASE_FIXTURE(NodePushHandlerServer, "a response never acknowledges what did
         "stadium", std::make_shared<contracts::NodeOrder>(contracts::NodeOrder{id, contracts::ProgressQuestion{"job"}}),
         NodePushHandler::Retention::yes, [](const auto&, const auto&) {});
   };
-  poll("stadium")->gone();
+  poll("stadium")->leave();
   for (const char* id : {"o1", "o2", "o3"}) order(id);
   const auto first = poll("stadium");
   CHECK(push_in(*first).orders.size() == contracts::kMaxNewsOrders);

@@ -5,8 +5,8 @@
 
 #include <filesystem>
 
+#include "balancer/node_push_fixture.h"
 #include "contracts/purge_mark.h"
-#include "support/node_push_fixture.h"
 
 using namespace tribune;
 using namespace tribune::test;

@@ -7,6 +7,7 @@
 
 #include "balancer/nodes/node_registry.h"
 #include "balancer/tables.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::balancer;

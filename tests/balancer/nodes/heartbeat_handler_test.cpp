@@ -7,6 +7,7 @@
 #include "contracts/heartbeat.h"
 #include "contracts/keys.h"
 #include "contracts/signed_body.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::balancer;

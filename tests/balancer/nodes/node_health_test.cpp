@@ -8,6 +8,7 @@
 
 #include "balancer/routing/node_selection.h"
 #include "balancer/tables.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::balancer;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "balancer/tables.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::balancer;

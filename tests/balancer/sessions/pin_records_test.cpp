@@ -8,6 +8,7 @@
 
 #include "balancer/sessions/session_pins.h"
 #include "balancer/tables.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::balancer;

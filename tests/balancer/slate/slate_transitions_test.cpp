@@ -9,6 +9,7 @@
 
 #include "balancer/slate/slates.h"
 #include "balancer/tables.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::balancer;

@@ -8,7 +8,6 @@
 
 using namespace tribune;
 using namespace tribune::test;
-using namespace tribune::test::sources_fixture;
 using namespace tribune::balancer;
 using namespace std::chrono_literals;
 

@@ -199,7 +199,7 @@ TEST_CASE("A waiting request whose client leaves is dropped, and its answer affe
   s.playlists["late.m3u8"] = nullptr;
   const auto leaves = s.get(base + "late.m3u8"), stays = s.get(base + "late.m3u8");
   REQUIRE(leaves->gone);
-  std::exchange(leaves->gone, {})();
+  leaves->leave();
   CHECK_FALSE(leaves->is_open);
   for (auto& answer : s.waiting) answer(PlaylistAnswer{s.playlists["v.m3u8"], false, true});
   CHECK(leaves->status() == 0);
@@ -354,7 +354,7 @@ TEST_CASE_FIXTURE(HeldSnapshot,
   const auto left = get(slow + "v.m3u8?_HLS_msn=106");
   turn();
   CHECK_FALSE(held->response);
-  left->gone();
+  left->leave();
   CHECK_FALSE(left->is_open);
   publication->hold.open(1, "stadium");
   CHECK_FALSE(held->response);  // on its own loop

@@ -5,10 +5,11 @@
 #include "cache_node/node_under_test.h"
 #include "contracts/heartbeat.h"
 #include "contracts/signed_body.h"
+#include "support/folder.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 TEST_CASE("A ping is answered with a signed receipt for the client's prefix, and the response may not be cached") {
   const base::ManualClock clock;

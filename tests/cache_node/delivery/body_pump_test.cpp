@@ -3,11 +3,13 @@
 #include <doctest/doctest.h>
 
 #include "cache_node/objects/object_key.h"
-#include "support/scripted.h"
+#include "support/fake_exchange.h"
+#include "support/sample_body.h"
+#include "support/workers.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::testing;
+using namespace tribune::test;
 
 namespace {
 
@@ -18,7 +20,7 @@ struct BodyPumpFixture {
   base::Metrics metrics;
   base::Counter sent_bytes{metrics.counter("sent_total", "")};
   std::atomic<std::uint64_t> channel_bytes{0};
-  std::shared_ptr<Seen> seen = std::make_shared<Seen>();
+  std::shared_ptr<RecordedResponse> seen = std::make_shared<RecordedResponse>();
   std::shared_ptr<Fill> fill =
       std::make_shared<Fill>(object_key("demo/e1/seg1.ts"), 1, std::make_shared<FillMemory>(16 << 20));
   const std::string body = body_of(1 << 20);
@@ -57,7 +59,7 @@ TEST_CASE_FIXTURE(BodyPumpFixture, "The pump queues one window, and continues as
     CHECK(windows >= 3);
     CHECK(pump.remaining() == 0);
   });
-  CHECK(seen->body == body);
+  CHECK(seen->bytes == body);
   CHECK(sent_bytes.value() == static_cast<double>(body.size()));
   CHECK(channel_bytes == body.size());
 }
@@ -82,7 +84,7 @@ TEST_CASE_FIXTURE(BodyPumpFixture, "A stopped pump writes nothing") {
     CHECK(pump.send(reader, 1000, [&](Fill::Phase) { pump.stop(); }) == Outcome::stopped);
     CHECK(pump.remaining() == body.size());
   });
-  CHECK(seen->body.empty());
+  CHECK(seen->bytes.empty());
 }
 
 TEST_CASE_FIXTURE(BodyPumpFixture, "The pump calls back once when the socket has accepted its bytes") {

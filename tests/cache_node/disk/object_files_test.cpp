@@ -6,10 +6,11 @@
 #include <fstream>
 
 #include "cache_node/node_under_test.h"
+#include "support/folder.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 namespace {
 

@@ -3,10 +3,12 @@
 
 #include "cache_node/node_under_test.h"
 #include "http/range.h"
+#include "support/folder.h"
+#include "support/sample_body.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 namespace {
 
@@ -43,8 +45,8 @@ struct Film {
   void served(NodeUnderTest& node, std::size_t first, std::size_t last) const {
     const auto seen = node.ask(kFilm, {{"Range", "bytes=" + std::to_string(first) + "-" + std::to_string(last)}});
     REQUIRE(seen->wait_end());
-    CHECK(seen->response.status == 206);
-    CHECK(seen->body == body.substr(first, last - first + 1));
+    CHECK(seen->status() == 206);
+    CHECK(seen->body() == body.substr(first, last - first + 1));
   }
 };
 

@@ -3,9 +3,10 @@
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
+#include "support/folder.h"
 
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 namespace {
 CacheNodeSettings settings_of(std::string store) {

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "support/scripted.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
@@ -17,7 +17,7 @@ FillCandidate named(std::string name) {
 }
 
 struct CandidateSequenceFixture {
-  base::Log log{testing::silent()};
+  base::Log log{test::silent()};
   base::Metrics metrics;
   base::ManualClock clock;
   Circuits circuits{log, metrics};

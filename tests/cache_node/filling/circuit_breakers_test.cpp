@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "support/scripted.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 struct CircuitBreakersFixture {
-  base::Log log{testing::silent()};
+  base::Log log{test::silent()};
   base::Metrics metrics;
   Circuits circuits{log, metrics};
   const CircuitSettings settings{3, 1'000ms};

@@ -4,10 +4,12 @@
 #include <thread>
 
 #include "cache_node/node_under_test.h"
+#include "support/folder.h"
+#include "support/sample_body.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 namespace {
 
@@ -22,9 +24,9 @@ struct FillRunnerFixture {
   static tl::unexpected<base::Error> broken(base::ErrorKind kind = base::ErrorKind::protocol, bool may_retry = true) {
     return base::failure(kind, base::Fault::origin, "scripted", may_retry);
   }
-  void never_whole(const std::shared_ptr<Seen>& seen, int status) {
+  void never_whole(const std::shared_ptr<RecordedResponse>& seen, int status) {
     REQUIRE(seen->wait_end());
-    CHECK(seen->response.status == status);
+    CHECK(seen->status() == status);
     CHECK(seen->header("Content-Type") == "application/problem+json");
   }
   bool is_stored() {
@@ -54,11 +56,11 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A whole body is stored with the fields of 
       {{"Content-Type", "video/mp2t"}, {"ETag", "\"one\""}, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}});
   REQUIRE(seen->wait_end());
   CHECK(seen->whole);
-  CHECK(seen->body == body);
+  CHECK(seen->body() == body);
   CHECK(is_stored());
   const auto again = node.ask();
   REQUIRE(again->wait_end());
-  CHECK(again->body == body);
+  CHECK(again->body() == body);
   CHECK(again->header("ETag") == "\"one\"");
   CHECK(again->header("Last-Modified") == "Tue, 14 Nov 2023 22:13:20 GMT");
   CHECK(node.workers.asked() == 1);
@@ -78,7 +80,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A small number of bytes leaves RAM even if
     ScriptedClient::done(*asked);
   });
   REQUIRE(seen->wait_end());
-  CHECK(seen->body == body);
+  CHECK(seen->body() == body);
   CHECK(is_stored());
 }
 
@@ -125,8 +127,8 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
   }
   node.answer(node.origin(2), body);
   REQUIRE(seen->wait_end());
-  CHECK(seen->response.status == 200);
-  CHECK(seen->body == body);
+  CHECK(seen->status() == 200);
+  CHECK(seen->body() == body);
 }
 
 TEST_CASE_FIXTURE(UnhurriedFixture,
@@ -184,11 +186,11 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A body that breaks off is resumed by Range
   });
   REQUIRE(seen->wait_end());
   CHECK(seen->whole);
-  CHECK(seen->body == body);
+  CHECK(seen->body() == body);
   CHECK(is_stored());
   const auto again = node.ask();
   CHECK(again->wait_end());
-  CHECK(again->body == body);
+  CHECK(again->body() == body);
 }
 
 TEST_CASE_FIXTURE(FillRunnerFixture, "Without a strong ETag the second body must repeat the bytes of the first one") {
@@ -204,7 +206,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "Without a strong ETag the second body must
   node.answer(second, body);
   REQUIRE(seen->wait_end());
   CHECK(seen->whole);
-  CHECK(seen->body == body);
+  CHECK(seen->body() == body);
   CHECK(is_stored());
 }
 
@@ -243,14 +245,14 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
       ScriptedClient::done(*second);
     });
     REQUIRE(seen->wait_end());
-    CHECK(seen->cut);
-    CHECK(body.starts_with(seen->body));
+    CHECK(seen->cut());
+    CHECK(body.starts_with(seen->body()));
     node.settle();
     CHECK(node.index.totals().objects == 0);
     const auto next = node.ask(path);
     node.answer(node.origin(n++), other);
     REQUIRE(next->wait_end());
-    CHECK(next->body == other);
+    CHECK(next->body() == other);
     node.settle();
     node.index.evict_bytes(1 << 20, 0);
   }
@@ -269,9 +271,9 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
     });
   }
   REQUIRE(seen->wait_end());
-  CHECK(seen->cut);
+  CHECK(seen->cut());
   CHECK_FALSE(seen->whole);
-  CHECK(body.starts_with(seen->body));
+  CHECK(body.starts_with(seen->body()));
   node.settle();
   CHECK(node.index.totals().objects == 0);
   CHECK(node.index.totals().fills == 0);
@@ -280,7 +282,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
   const auto next = node.ask();
   node.answer(node.origin(2), body);
   REQUIRE(next->wait_end());
-  CHECK(next->body == body);
+  CHECK(next->body() == body);
 }
 
 TEST_CASE_FIXTURE(FillRunnerFixture, "A body with more or fewer bytes than announced is never taken for a whole one") {
@@ -290,7 +292,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A body with more or fewer bytes than annou
     ScriptedClient::bytes(*node.workers.client().at(0), body);
   });
   REQUIRE(more->wait_end());
-  CHECK((more->cut || more->response.status == 502));
+  CHECK((more->cut() || more->status() == 502));
   const auto fewer = node.ask("fewer.ts");
   for (std::size_t i = 1; i < 3; ++i) {
     const auto asked = node.origin(i);
@@ -301,7 +303,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A body with more or fewer bytes than annou
     });
   }
   REQUIRE(fewer->wait_end());
-  CHECK((fewer->cut || fewer->response.status == 502));
+  CHECK((fewer->cut() || fewer->status() == 502));
   node.settle();
   CHECK(node.index.totals().objects == 0);
 }
@@ -317,8 +319,8 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
   CHECK(seen->wait_bytes(49'999));
   on_origin([&] { ScriptedClient::done(*asked, broken(base::ErrorKind::protocol, false)); });
   REQUIRE(seen->wait_end());
-  CHECK(seen->cut);
-  CHECK(seen->body.size() == 49'999);
+  CHECK(seen->cut());
+  CHECK(seen->body().size() == 49'999);
   CHECK(node.workers.asked() == 1);
 }
 
@@ -337,8 +339,8 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A body of unknown length is streamed, and 
   REQUIRE(seen->wait_end());
   CHECK(seen->whole);
   REQUIRE(range->wait_end());
-  CHECK(range->response.status == 206);
-  CHECK(range->body == body.substr(body.size() - 10));
+  CHECK(range->status() == 206);
+  CHECK(range->body() == body.substr(body.size() - 10));
   CHECK(is_stored());
   const auto again = node.ask();
   REQUIRE(again->wait_end());
@@ -356,7 +358,7 @@ TEST_CASE("Full buffers pause the origin instead of growing, and all bytes arriv
   node.answer(asked, body);
   REQUIRE(seen->wait_end());
   CHECK(seen->whole);
-  CHECK(seen->body == body);
+  CHECK(seen->body() == body);
 }
 
 TEST_CASE("Without disk and RAM an object is passed through to the waiting viewers, and not stored") {
@@ -374,16 +376,16 @@ TEST_CASE("Without disk and RAM an object is passed through to the waiting viewe
   while (!two->ended()) {
     const auto before = [&] {
       const std::lock_guard lock(two->changed.mutex());
-      return two->body.size();
+      return two->bytes.size();
     }();
     node.workers.on(1, [&] {
       if (!two->ended()) slow->drain();
     });
-    two->changed.wait([&] { return two->body.size() > before || two->ended(); });
+    two->changed.wait([&] { return two->bytes.size() > before || two->ended(); });
   }
   REQUIRE(one->wait_end());
-  CHECK(one->body == body);
-  CHECK(two->body == body);
+  CHECK(one->body() == body);
+  CHECK(two->body() == body);
   CHECK(two->most_unsent <= 512 * 1024);
   node.settle();
   CHECK(node.index.totals().objects == 0);

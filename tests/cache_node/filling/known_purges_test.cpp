@@ -4,7 +4,8 @@
 
 #include <fstream>
 
-#include "support/scripted.h"
+#include "support/folder.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
@@ -15,7 +16,7 @@ using Status = KnownPurges::Status;
 namespace {
 
 struct KnownPurgesFixture {
-  base::Log log{testing::silent()};
+  base::Log log{test::silent()};
   base::Metrics metrics;
   base::ManualClock clock;
   KnownPurges known{clock, log, metrics};
@@ -154,7 +155,7 @@ TEST_CASE_FIXTURE(KnownPurgesFixture,
 }
 
 TEST_CASE_FIXTURE(KnownPurgesFixture, "After a restart purges are still sent, and unfinished ones are pending") {
-  testing::Folder folder;
+  test::Folder folder;
   known.load(folder / "purges.json");
   const auto done = purge("a-1", By::url, "demo/e1/a?x=1"), running = purge("a-2", By::channel, "demo", true);
   known.begin(done);

@@ -4,10 +4,12 @@
 #include "cache_node/node_under_test.h"
 #include "contracts/peer_mark.h"
 #include "http/range.h"
+#include "support/folder.h"
+#include "support/sample_body.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 namespace {
 
@@ -54,7 +56,7 @@ struct LostOriginFixture {
     for (int i = 0; i < segments; ++i) {
       const auto seen = node.ask("seg" + std::to_string(i) + ".ts");
       REQUIRE(seen->wait_end());
-      out.push_back(seen->response.status);
+      out.push_back(seen->status());
     }
     return out;
   }
@@ -105,7 +107,7 @@ TEST_CASE_FIXTURE(LostOriginFixture,
   for (int i = 100; i < 130; ++i) {
     const auto seen = node.ask("seg" + std::to_string(i) + ".ts");
     REQUIRE(seen->wait_end());
-    CHECK(seen->response.status == 200);
+    CHECK(seen->status() == 200);
   }
 }
 
@@ -124,7 +126,7 @@ TEST_CASE_FIXTURE(LostOriginFixture, "A request of another node fails at once wh
                                                object_text(node.link(path)), node.clock.wall_now());
     const auto seen = node.ask(path, fields);
     REQUIRE(seen->wait_end());
-    CHECK(seen->response.status == 503);
+    CHECK(seen->status() == 503);
     CHECK_FALSE(seen->header(contracts::kVerdictHeader).empty());
     CHECK(seen->header(contracts::kVerdictHeader) != contracts::kVerdictWaiting);
     CHECK(seen->header(contracts::kOriginStatusHeader).empty());
@@ -148,7 +150,7 @@ TEST_CASE_FIXTURE(
   });
   const auto known = node.ask("film.mp4", {{"Range", "bytes=0-9"}});
   REQUIRE(known->wait_end());
-  REQUIRE(known->response.status == 206);
+  REQUIRE(known->status() == 206);
   node.settle();
   REQUIRE(node.index.sliced().find(object_key(node.link("film.mp4")).id));
 
@@ -159,7 +161,7 @@ TEST_CASE_FIXTURE(
     fields.add("Range", "bytes=" + std::to_string(slice * 1'000) + "-" + std::to_string(slice * 1'000 + 9));
     const auto seen = node.ask("film.mp4", fields);
     REQUIRE(seen->wait_end());
-    CHECK(seen->response.status == 503);
+    CHECK(seen->status() == 503);
     CHECK_FALSE(seen->header(contracts::kVerdictHeader).empty());
     CHECK(seen->header(contracts::kVerdictHeader) != contracts::kVerdictWaiting);
     CHECK(seen->header(contracts::kOriginStatusHeader).empty());

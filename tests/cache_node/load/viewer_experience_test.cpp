@@ -3,10 +3,11 @@
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
+#include "support/folder.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 using namespace std::chrono_literals;
 
 TEST_CASE("A window holds the counts of its last ten seconds") {

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "support/scripted.h"
+#include "support/sample_body.h"
 
 using namespace tribune::cache_node;
 
@@ -15,7 +15,7 @@ TEST_CASE("The checksum is XXH64 with seed 0") {
 }
 
 TEST_CASE("A body has the same checksum however it is split into pieces") {
-  const auto body = tribune::testing::body_of(10'000);
+  const auto body = tribune::test::body_of(10'000);
   for (const std::size_t piece : {1u, 7u, 31u, 32u, 33u, 4096u, 9'999u}) {
     Checksum sum;
     for (std::size_t at = 0; at < body.size(); at += piece) sum.add(std::string_view(body).substr(at, piece));
@@ -25,7 +25,7 @@ TEST_CASE("A body has the same checksum however it is split into pieces") {
 }
 
 TEST_CASE("One flipped bit anywhere changes the checksum") {
-  auto body = tribune::testing::body_of(200);
+  auto body = tribune::test::body_of(200);
   const auto sum = checksum(body);
   for (std::size_t bit = 0; bit < body.size() * 8; ++bit) {
     body[bit / 8] = static_cast<char>(body[bit / 8] ^ (1 << (bit % 8)));

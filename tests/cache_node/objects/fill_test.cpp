@@ -3,11 +3,14 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
-#include "support/scripted.h"
+#include "support/eventually.h"
+#include "support/folder.h"
+#include "support/sample_body.h"
+#include "support/workers.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using testing::body_of;
+using test::body_of;
 
 namespace {
 
@@ -22,7 +25,7 @@ std::string text_of(const http::Body& body) {
   return "";
 }
 
-std::shared_ptr<const base::File> temporary_file(const testing::Folder& folder, std::string_view content) {
+std::shared_ptr<const base::File> temporary_file(const test::Folder& folder, std::string_view content) {
   const int fd = ::open((folder / "file").c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
   REQUIRE(::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()));
   return std::make_shared<const base::File>(fd);
@@ -31,13 +34,13 @@ std::shared_ptr<const base::File> temporary_file(const testing::Folder& folder, 
 struct FillFixture {
   std::shared_ptr<FillMemory> memory = std::make_shared<FillMemory>(1 << 20);
   std::shared_ptr<Fill> fill = std::make_shared<Fill>(object_key("a"), 1, memory);
-  testing::Workers workers{3};
+  test::Workers workers{3};
   base::SystemClock clock;
 };
 
 /// Follows a fill to its end.
 struct Follower {
-  Follower(testing::Workers& workers, std::size_t at, std::shared_ptr<Fill> followed)
+  Follower(test::Workers& workers, std::size_t at, std::shared_ptr<Fill> followed)
       : fill(std::move(followed)), loop(workers.worker(at).loop) {}
   void join() {
     reader = fill->join(loop, [this] { read(); });
@@ -65,7 +68,7 @@ struct Follower {
   std::string body;
   Fill::Phase phase = Fill::Phase::asking;
   bool ended = false;
-  testing::Eventually changed;
+  test::Eventually changed;
 };
 
 }  // namespace
@@ -116,7 +119,7 @@ TEST_CASE_FIXTURE(FillFixture, "A failed fill notifies its readers, and its byte
 }
 
 TEST_CASE_FIXTURE(FillFixture, "Written bytes leave RAM, and a reader that is behind reads the file") {
-  const testing::Folder folder;
+  const test::Folder folder;
   const auto body = body_of(100'000);
   workers.on(0, [&] {
     auto reader = fill->join(workers.worker().loop, [] {});
@@ -190,7 +193,7 @@ TEST_CASE_FIXTURE(FillFixture,
 
 TEST_CASE("Full buffers call back waiting readers when memory is available again") {
   auto memory = std::make_shared<FillMemory>(1000);
-  testing::Workers workers(1);
+  test::Workers workers(1);
   auto chunk = memory->chunk(std::string(600, 'x'));
   CHECK_FALSE(memory->is_full());
   auto more = memory->chunk(std::string(600, 'x'));

@@ -3,9 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <map>
 #include <thread>
-
-#include "support/scripted.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;

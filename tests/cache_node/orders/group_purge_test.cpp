@@ -5,10 +5,11 @@
 #include "cache_node/node_under_test.h"
 #include "cache_node/orders/orders_handler.h"
 #include "contracts/peer_mark.h"
+#include "support/folder.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 using By = contracts::PurgeOrder::By;
 
 namespace {
@@ -42,7 +43,7 @@ struct GroupPurgeFixture {
     return done.get_future().get().purged;
   }
   /// Requests as another node that knows the order.
-  std::shared_ptr<Seen> ask_as_peer(std::string_view path, std::chrono::seconds age = {}) {
+  std::shared_ptr<RecordedResponse> ask_as_peer(std::string_view path, std::chrono::seconds age = {}) {
     const contracts::PeerMark mark{contracts::PeerMark::Kind::peer, "a", 0,
                                    contracts::purge_mark({order.id, order.order, age})};
     return node.ask(path, contracts::mark_fields(keys(), mark, object_text(node.link(path)), node.clock.wall_now()));
@@ -56,17 +57,17 @@ TEST_CASE_FIXTURE(GroupPurgeFixture,
   node.fill("seg1.ts", "old");
   const auto declined = ask_as_peer("seg1.ts");
   REQUIRE(declined->wait_end());
-  CHECK(declined->response.status == 503);
+  CHECK(declined->status() == 503);
   CHECK(declined->header(contracts::kOriginStatusHeader).empty());
   node.settle();
   const auto again = ask_as_peer("seg1.ts");
   node.answer(node.origin(1), "new");
   REQUIRE(again->wait_end());
-  CHECK(again->body == "new");
+  CHECK(again->body() == "new");
   CHECK(follow() == 1);  // counts the object that was purged before; the object that was fetched since stays
   const auto third = ask_as_peer("seg1.ts");
   REQUIRE(third->wait_end());
-  CHECK(third->body == "new");
+  CHECK(third->body() == "new");
   CHECK(node.workers.asked() == 2);
 }
 
@@ -97,7 +98,7 @@ TEST_CASE_FIXTURE(
   for (int i = 0; i < 20; ++i) {
     const auto seen = node.ask("seg" + std::to_string(i) + ".ts");
     REQUIRE(seen->wait_end());
-    CHECK(seen->body == "new");
+    CHECK(seen->body() == "new");
   }
   CHECK(declined > 0);
 }
@@ -107,12 +108,12 @@ TEST_CASE_FIXTURE(GroupPurgeFixture, "A purge that the other node is about to fo
   for (const auto age : {std::chrono::minutes(59), std::chrono::minutes(600)}) {
     const auto seen = ask_as_peer("seg1.ts", age);
     REQUIRE(seen->wait_end());
-    CHECK(seen->body == "old");
+    CHECK(seen->body() == "old");
   }
   CHECK(node.known_purges.status(order) == KnownPurges::Status::unknown);
   const auto younger = ask_as_peer("seg1.ts", std::chrono::minutes(30));
   REQUIRE(younger->wait_end());
-  CHECK(younger->response.status == 503);
+  CHECK(younger->status() == 503);
 }
 
 TEST_CASE_FIXTURE(GroupPurgeFixture, "Queued purges are executed before the node stops") {
@@ -137,7 +138,7 @@ TEST_CASE_FIXTURE(GroupPurgeFixture, "A purge by tag also applies to running fil
   done.get_future().wait();
   node.answer(asked, "old", {{"Content-Type", "video/mp2t"}, {"Surrogate-Key", "match"}});
   REQUIRE(seen->wait_end());
-  CHECK(seen->body == "old");
+  CHECK(seen->body() == "old");
   node.settle();
   CHECK(node.index.totals().objects == 0);
 }

@@ -3,10 +3,11 @@
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
+#include "support/folder.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 using contracts::PurgeOrder;
 using By = PurgeOrder::By;
 
@@ -95,7 +96,7 @@ TEST_CASE_FIXTURE(PurgeFixture, "After a soft purge the origin is requested, and
   CHECK(asked->request.headers.first("If-None-Match").value_or("") == "\"v1\"");
   node.answer(asked, "new", {{"ETag", "\"v2\""}});
   REQUIRE(seen->wait_end());
-  CHECK(seen->body == "new");
+  CHECK(seen->body() == "new");
   CHECK(files() == 1);
   CHECK(node.index.totals().bytes == 3);
 }
@@ -107,10 +108,10 @@ TEST_CASE_FIXTURE(PurgeFixture, "After a soft purge an object that the origin co
   const auto asked = node.origin(1);
   node.workers.on(0, [&] { ScriptedClient::head(*asked, 304, {{"ETag", "\"v1\""}}, std::nullopt); });
   REQUIRE(seen->wait_end());
-  CHECK(seen->body == "right");
+  CHECK(seen->body() == "right");
   const auto again = node.ask("seg1.ts");
   REQUIRE(again->wait_end());
-  CHECK(again->body == "right");
+  CHECK(again->body() == "right");
   CHECK(node.workers.client().count() == 2);
 }
 
@@ -123,10 +124,10 @@ TEST_CASE_FIXTURE(
   const auto asked = node.origin(1);
   node.workers.on(0, [&] { ScriptedClient::head(*asked, 400, {}, 0); });
   REQUIRE(seen->wait_end());
-  CHECK(seen->body == "stale");
+  CHECK(seen->body() == "stale");
   const auto again = node.ask("seg1.ts");
   REQUIRE(again->wait_end());
-  CHECK(again->body == "stale");
+  CHECK(again->body() == "stale");
   CHECK(node.workers.client().count() == 2);
 }
 

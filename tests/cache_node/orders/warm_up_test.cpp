@@ -2,11 +2,14 @@
 
 #include <doctest/doctest.h>
 
-#include "support/scripted.h"
+#include <map>
+
+#include "support/silent_log.h"
+#include "support/workers.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::testing;
+using namespace tribune::test;
 
 namespace {
 

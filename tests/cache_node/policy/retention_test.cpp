@@ -2,10 +2,11 @@
 #include <doctest/doctest.h>
 
 #include "cache_node/node_under_test.h"
+#include "support/folder.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 namespace {
 
@@ -23,7 +24,7 @@ struct Keeping {
   NodeUnderTest node{folder.path(), options()};
   const http::Headers tagged{{"Content-Type", "application/octet-stream"}, {"ETag", "\"one\""}};
 
-  std::shared_ptr<Seen> ended(std::shared_ptr<Seen> seen) {
+  std::shared_ptr<RecordedResponse> ended(std::shared_ptr<RecordedResponse> seen) {
     REQUIRE(seen->wait_end());
     return seen;
   }
@@ -63,7 +64,7 @@ TEST_CASE_FIXTURE(Keeping, "With a time of zero every request revalidates the ob
     const auto asked = node.origin(n);
     CHECK(asked->request.headers.first("If-None-Match") == "\"one\"");
     unchanged(asked);
-    CHECK(ended(seen)->body == "#EXTM3U");
+    CHECK(ended(seen)->body() == "#EXTM3U");
     CHECK(seen->header("Cache-Control") == "no-cache");
   }
   CHECK(node.workers.asked() == 4);
@@ -73,7 +74,7 @@ TEST_CASE_FIXTURE(Keeping, "A changed object replaces the stored one") {
   node.fill("a.m3u8", "old", tagged);
   const auto seen = node.ask("a.m3u8");
   node.answer(node.origin(1), "new", {{"Content-Type", "x/y"}, {"ETag", "\"two\""}});
-  CHECK(ended(seen)->body == "new");
+  CHECK(ended(seen)->body() == "new");
   node.settle();
   CHECK(node.index.totals().objects == 1);
 }
@@ -84,17 +85,17 @@ TEST_CASE_FIXTURE(Keeping,
   const auto seen = node.ask("a.m3u8");
   const auto asked = node.origin(1);
   node.workers.on(0, [&] { ScriptedClient::head(*asked, 410, {}, 0); });
-  CHECK(ended(seen)->body == "old");
-  CHECK(ended(node.ask("a.m3u8"))->body == "old");
+  CHECK(ended(seen)->body() == "old");
+  CHECK(ended(node.ask("a.m3u8"))->body() == "old");
   CHECK(node.workers.asked() == 2);
 }
 
 TEST_CASE_FIXTURE(Keeping, "Concurrent requests share one revalidation") {
   node.fill("a.m3u8", "old", tagged);
-  std::vector<std::shared_ptr<Seen>> crowd;
+  std::vector<std::shared_ptr<RecordedResponse>> crowd;
   for (std::size_t i = 0; i < 20; ++i) crowd.push_back(node.ask("a.m3u8"));
   unchanged(node.origin(1));
-  for (const auto& seen : crowd) CHECK(ended(seen)->body == "old");
+  for (const auto& seen : crowd) CHECK(ended(seen)->body() == "old");
   CHECK(node.workers.asked() == 2);
 }
 
@@ -126,7 +127,7 @@ TEST_CASE_FIXTURE(Keeping, "A complete fill that is not stored yet survives a fa
   CHECK(node.index.abandon(*renewed.fill, {&http::problems::origin_broken, "no", "origin_error"},
                            now + std::chrono::minutes(1)));
   const auto again = ended(node.ask("a.m3u8"));
-  CHECK(again->body == "new");
+  CHECK(again->body() == "new");
   CHECK(again->note.cache == "stale");
 }
 
@@ -170,7 +171,7 @@ TEST_CASE_FIXTURE(
     grow_old(path, 60);
     const auto seen = node.ask(path);
     node.answer(node.origin(n + 1), "changed", saying(terms));
-    CHECK(ended(seen)->body == "changed");
+    CHECK(ended(seen)->body() == "changed");
     CHECK(seen->header("Cache-Status") == "stadium; fwd=stale; fwd-status=200; stored");
     node.settle();
   }
@@ -183,14 +184,14 @@ TEST_CASE_FIXTURE(
     const auto path = std::to_string(n) + ".vod";
     const auto first = node.ask(path), second = node.ask(path);
     node.answer(node.origin(n), "once", saying(terms));
-    CHECK(ended(first)->body == "once");
-    CHECK(ended(second)->body == "once");
+    CHECK(ended(first)->body() == "once");
+    CHECK(ended(second)->body() == "once");
     CHECK(first->header("Cache-Control") == terms);
     CHECK(first->header("Cache-Status").starts_with("stadium; fwd=miss; fwd-status=200; detail="));
     node.settle();
     const auto third = node.ask(path);
     node.answer(node.origin(n + 1), "twice", saying(terms));
-    CHECK(ended(third)->body == "twice");
+    CHECK(ended(third)->body() == "twice");
     node.settle();
   }
   CHECK(node.index.totals().objects == 0);
@@ -217,7 +218,7 @@ TEST_CASE_FIXTURE(Keeping,
   grow_old("1.vod", 12);
   for (int i = 0; i < 3; ++i) {
     const auto seen = ended(node.ask("1.vod"));
-    CHECK(seen->body == "film");
+    CHECK(seen->body() == "film");
     CHECK(seen->note.cache == "stale");
     CHECK(seen->header("Cache-Status").find("hit; ttl=-") != std::string::npos);
     CHECK(seen->header("Cache-Status").ends_with("detail=stale-while-revalidate"));
@@ -225,7 +226,7 @@ TEST_CASE_FIXTURE(Keeping,
   CHECK(node.workers.asked() == 2);
   node.answer(node.origin(1), "another", saying("max-age=10"));
   node.settle();
-  CHECK(ended(node.ask("1.vod"))->body == "another");
+  CHECK(ended(node.ask("1.vod"))->body() == "another");
 }
 
 TEST_CASE_FIXTURE(Keeping, "A stale object is served when the origin fails, unless its terms forbid it") {
@@ -235,7 +236,7 @@ TEST_CASE_FIXTURE(Keeping, "A stale object is served when the origin fails, unle
   const auto failing = node.origin(1);
   node.workers.on(
       0, [&] { ScriptedClient::done(*failing, base::failure(base::ErrorKind::protocol, base::Fault::origin, "no")); });
-  CHECK(ended(seen)->body == "film");
+  CHECK(ended(seen)->body() == "film");
   CHECK(seen->header("Cache-Status").starts_with("stadium; fwd=stale; ttl=-"));
   CHECK(seen->header("Cache-Status").ends_with("detail=origin_broken"));
   const auto asked = node.workers.asked();
@@ -243,9 +244,9 @@ TEST_CASE_FIXTURE(Keeping, "A stale object is served when the origin fails, unle
   grow_old("2.vod", 20);
   const auto strict = node.ask("2.vod");
   refused(node.origin(asked + 1), 451);
-  CHECK(ended(strict)->response.status == 502);
+  CHECK(ended(strict)->status() == 502);
   const auto soon = ended(node.ask("2.vod"));
-  CHECK(soon->response.status == 504);
+  CHECK(soon->status() == 504);
   CHECK(soon->note.reason == "must_revalidate");
 }
 
@@ -254,7 +255,7 @@ TEST_CASE_FIXTURE(Keeping, "With the rule origin, an object that the origin repo
   grow_old("1.vod", 20);
   const auto seen = node.ask("1.vod");
   refused(node.origin(1), 410);
-  CHECK(ended(seen)->response.status == 404);
+  CHECK(ended(seen)->status() == 404);
   node.settle();
   CHECK(node.index.totals().objects == 0);
 }
@@ -266,5 +267,5 @@ TEST_CASE_FIXTURE(Keeping, "An object without an ETag is revalidated by its Last
   CHECK(asked->request.headers.first("If-Modified-Since") == "Tue, 14 Nov 2023 22:13:20 GMT");
   CHECK_FALSE(asked->request.headers.first("If-None-Match"));
   unchanged(asked);
-  CHECK(ended(seen)->body == "film");
+  CHECK(ended(seen)->body() == "film");
 }

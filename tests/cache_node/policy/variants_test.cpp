@@ -3,10 +3,11 @@
 
 #include "cache_node/node_under_test.h"
 #include "cache_node/orders/purge.h"
+#include "support/folder.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::cache_node::test;
+using namespace tribune::test;
 
 namespace {
 
@@ -26,13 +27,13 @@ struct Variants {
             {"ETag", std::string(etag)},
             {"Vary", std::string(on)}};
   }
-  std::shared_ptr<Seen> ended(std::shared_ptr<Seen> seen) {
+  std::shared_ptr<RecordedResponse> ended(std::shared_ptr<RecordedResponse> seen) {
     REQUIRE(seen->wait_end());
     return seen;
   }
   /// A request that causes a request to the origin.
-  std::shared_ptr<Seen> filled(std::string_view path, http::Headers request, std::string_view body,
-                               const http::Headers& answer) {
+  std::shared_ptr<RecordedResponse> filled(std::string_view path, http::Headers request, std::string_view body,
+                                           const http::Headers& answer) {
     const auto n = node.workers.client().count();
     const auto seen = node.ask(path, std::move(request));
     node.answer(node.origin(n), body, answer);
@@ -40,7 +41,7 @@ struct Variants {
     node.settle();
     return seen;
   }
-  std::shared_ptr<Seen> held(std::string_view path, http::Headers request) {
+  std::shared_ptr<RecordedResponse> held(std::string_view path, http::Headers request) {
     const auto n = node.workers.asked();
     const auto seen = ended(node.ask(path, std::move(request)));
     CHECK(node.workers.asked() == n);
@@ -54,7 +55,7 @@ TEST_CASE_FIXTURE(
     Variants, "A response that varies on fields that the node sets or answers itself is stored once for all viewers") {
   filled("a.by", {{"Origin", "https://one.test"}}, "bytes", varying("Origin, Accept-Encoding"));
   const auto seen = held("a.by", {{"Origin", "https://two.test"}, {"Accept-Encoding", "gzip"}});
-  CHECK(seen->body == "bytes");
+  CHECK(seen->body() == "bytes");
   CHECK(seen->header("Cache-Control") == "max-age=1000");
   CHECK(node.fill_metrics.varied.value() == 0);
 }
@@ -64,7 +65,7 @@ TEST_CASE_FIXTURE(
     "With the rule origin, a response that varies on an unlisted field goes to its request only and is not stored") {
   for (const char* agent : {"one", "one", "two"}) {
     const auto seen = filled("a.by", {{"User-Agent", agent}}, "bytes", varying("Origin, User-Agent"));
-    CHECK(seen->body == "bytes");
+    CHECK(seen->body() == "bytes");
     CHECK(seen->header("Cache-Status").find("detail=vary_any") != std::string::npos);
     CHECK(node.index.totals().objects == 0);
   }
@@ -75,14 +76,14 @@ TEST_CASE_FIXTURE(
 TEST_CASE_FIXTURE(Variants, "A stored object is removed when the origin says that it varies on an unlisted field") {
   filled("a.by", {}, "old", {{"Content-Type", "video/mp2t"}, {"Cache-Control", "max-age=0"}, {"ETag", "\"one\""}});
   CHECK(node.index.totals().objects == 1);
-  CHECK(filled("a.by", {}, "new", varying("Cookie", "\"two\""))->body == "new");
+  CHECK(filled("a.by", {}, "new", varying("Cookie", "\"two\""))->body() == "new");
   CHECK(node.index.totals().objects == 0);
 }
 
 TEST_CASE_FIXTURE(Variants,
                   "Without the rule origin an object is stored for all viewers, and its unlisted fields are counted") {
   filled("seg1.ts", {{"User-Agent", "one"}}, "bytes", varying("User-Agent"));
-  CHECK(held("seg1.ts", {{"User-Agent", "two"}})->body == "bytes");
+  CHECK(held("seg1.ts", {{"User-Agent", "two"}})->body() == "bytes");
   CHECK(node.fill_metrics.varied.value() == 1);
   CHECK_FALSE(node.origin()->request.headers.first("User-Agent"));
 }
@@ -98,10 +99,10 @@ TEST_CASE_FIXTURE(
   filled("a.told", {}, "si", varying("Accept-Language"));
   CHECK_FALSE(node.origin(2)->request.headers.first("Accept-Language"));
   const auto again = held("a.told", {{"Accept-Language", "DE"}, {"Accept-Language", "en;q=0.5"}});
-  CHECK(again->body == "ja");
+  CHECK(again->body() == "ja");
   CHECK(again->header("Vary") == "Accept-Language");
-  CHECK(held("a.told", {{"Accept-Language", "en"}})->body == "yes");
-  CHECK(held("a.told", {})->body == "si");
+  CHECK(held("a.told", {{"Accept-Language", "en"}})->body() == "yes");
+  CHECK(held("a.told", {})->body() == "si");
   CHECK(node.index.totals().objects == 3);
   CHECK(node.fill_metrics.varied.value() == 0);
 }
@@ -119,5 +120,5 @@ TEST_CASE_FIXTURE(Variants, "A purge by URL removes all variants of the object a
   CHECK(done.get_future().get() == 3);
   node.settle();
   CHECK(node.index.totals().objects == 1);
-  CHECK(held("aa.told", {{"Accept-Language", "de"}})->body == "de");
+  CHECK(held("aa.told", {{"Accept-Language", "de"}})->body() == "de");
 }

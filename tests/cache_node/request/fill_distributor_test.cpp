@@ -4,11 +4,11 @@
 
 #include <map>
 
-#include "support/scripted.h"
+#include "support/workers.h"
 
 using namespace tribune;
 using namespace tribune::cache_node;
-using namespace tribune::testing;
+using namespace tribune::test;
 
 namespace {
 struct FillDistributorFixture {

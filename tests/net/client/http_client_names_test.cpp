@@ -8,7 +8,7 @@
 
 using namespace tribune;
 using namespace tribune::net;
-using namespace tribune::net::test;
+using namespace tribune::test;
 using base::ErrorKind;
 
 namespace {

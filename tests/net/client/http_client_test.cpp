@@ -7,7 +7,7 @@
 
 using namespace tribune;
 using namespace tribune::net;
-using namespace tribune::net::test;
+using namespace tribune::test;
 
 namespace {
 

@@ -7,7 +7,7 @@
 
 using namespace tribune;
 using namespace tribune::net;
-using namespace tribune::net::testing;
+using namespace tribune::test;
 
 namespace {
 

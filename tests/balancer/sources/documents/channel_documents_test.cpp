@@ -9,10 +9,10 @@
 
 #include "balancer/sources/rendered_playlists.h"
 #include "balancer/sources/source_channel.h"
-#include "balancer/tables.h"
 #include "base/ids.h"
 #include "contracts/keys.h"
-#include "support/scripted_http_client.h"
+#include "support/scripted_client.h"
+#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::test;
@@ -21,29 +21,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Responds to each URL with its page, others with 404; nothing while it holds.
-class DocumentsClient final : public ScriptedHttpClient {
- public:
-  std::map<std::string, ScriptedResponse> pages;
-  std::vector<std::string> asked;
-  bool holds = false;
-
-  explicit DocumentsClient(net::EventLoop& loop)
-      : ScriptedHttpClient(loop, [this](const net::FetchRequest& request) -> std::optional<ScriptedResponse> {
-          asked.push_back(request.url);
-          if (holds) return std::nullopt;
-          const auto found = pages.find(request.url);
-          return found == pages.end() ? ScriptedResponse{404} : found->second;
-        }) {}
-};
-
 struct DocumentsFixture {
   std::filesystem::path folder = std::filesystem::temp_directory_path() / ("documents-" + base::random_id(8));
   base::ManualClock clock;
   base::Log log{silent()};
   base::Metrics metrics;
   net::EventLoop loop;
-  DocumentsClient client{loop};
+  std::map<std::string, ScriptedResponse> pages;  // of the origin; other URLs get 404
+  bool holds = false;                             // the origin does not respond
+  ScriptedClient client{loop, [this](const net::FetchRequest& request) -> std::optional<ScriptedResponse> {
+                          if (holds) return std::nullopt;
+                          const auto found = pages.find(request.url);
+                          return found == pages.end() ? ScriptedResponse{404} : found->second;
+                        }};
   std::vector<std::unique_ptr<runtime::Worker>> workers;
   std::unique_ptr<runtime::Services> services;
   std::unique_ptr<store::Store> store;
@@ -92,7 +82,7 @@ struct DocumentsFixture {
   static std::string word_of(const base::Error& error) {
     return fmt::format("{} {}", base::to_string(error.kind), static_cast<int>(error.fault));
   }
-  std::size_t fetches() const { return client.asked.size(); }
+  std::size_t fetches() { return client.count(); }
 };
 
 const DocumentName kList{DocumentKind::asset_list, {"l.json", ""}};
@@ -104,7 +94,7 @@ const std::string kAssets = R"({"ASSETS":[{"URI":"ad/main.m3u8"}]})";
 
 TEST_CASE("concurrent requests of a document share one fetch, and later ones are served from memory") {
   DocumentsFixture s;
-  s.client.pages["http://o/live/l.json"] = {200, kAssets};
+  s.pages["http://o/live/l.json"] = {200, kAssets};
   int answered = 0;
   for (int i = 0; i < 50; ++i)
     s.channel->documents().request(kList, "", [&](auto document) { answered += document ? 1 : 0; });
@@ -131,7 +121,7 @@ TEST_CASE("the origin determines how long a document is cached, within a bound f
     CAPTURE(row.control);
     DocumentsFixture s;
     for (const std::string url : {"http://o/live/l.json", "http://steer/s?a=1", "http://o/live/d.bin"})
-      s.client.pages[url] = {200, R"({"ASSETS":[],"TTL":300})", {{"Cache-Control", row.control}}};
+      s.pages[url] = {200, R"({"ASSETS":[],"TTL":300})", {{"Cache-Control", row.control}}};
     s.get(row.name);
     if (row.kept >= 0s) {
       s.clock.advance(row.kept);
@@ -146,16 +136,16 @@ TEST_CASE("the origin determines how long a document is cached, within a bound f
 
 TEST_CASE("the keys that the origin needs of a player's query are forwarded, and each value is a document of its own") {
   DocumentsFixture s;
-  s.client.pages["http://steer/s?a=1&_HLS_pathway=A"] = {200, R"({"VERSION":1,"PATHWAY-PRIORITY":["A"]})"};
-  s.client.pages["http://steer/s?a=1&_HLS_pathway=B"] = {200, R"({"VERSION":1,"PATHWAY-PRIORITY":["B"]})"};
+  s.pages["http://steer/s?a=1&_HLS_pathway=A"] = {200, R"({"VERSION":1,"PATHWAY-PRIORITY":["A"]})"};
+  s.pages["http://steer/s?a=1&_HLS_pathway=B"] = {200, R"({"VERSION":1,"PATHWAY-PRIORITY":["B"]})"};
   CHECK(s.get(kSteering, "_HLS_pathway=A") == R"({"VERSION":1,"PATHWAY-PRIORITY":["A"]})");
   CHECK(s.get(kSteering, "_HLS_pathway=B") == R"({"VERSION":1,"PATHWAY-PRIORITY":["B"]})");
 }
 
 TEST_CASE("the RELOAD-URI is requested, and the playlist's URI again when that fails") {
   DocumentsFixture s;
-  s.client.pages["http://steer/s?a=1"] = {200, R"({"VERSION":1,"TTL":1,"RELOAD-URI":"/next?n=2"})"};
-  s.client.pages["http://steer/next?n=2"] = {200, R"({"VERSION":1,"TTL":1,"X":2,"RELOAD-URI":"/gone"})"};
+  s.pages["http://steer/s?a=1"] = {200, R"({"VERSION":1,"TTL":1,"RELOAD-URI":"/next?n=2"})"};
+  s.pages["http://steer/next?n=2"] = {200, R"({"VERSION":1,"TTL":1,"X":2,"RELOAD-URI":"/gone"})"};
   CHECK(s.get(kSteering) == R"({"VERSION":1,"TTL":1})");
   s.clock.advance(2s);
   CHECK(s.get(kSteering) == R"({"VERSION":1,"TTL":1,"X":2})");
@@ -163,38 +153,40 @@ TEST_CASE("the RELOAD-URI is requested, and the playlist's URI again when that f
   s.get(kSteering);  // served from memory, while the origin does not have it
   s.clock.advance(2s);
   s.get(kSteering);
-  CHECK(s.client.asked == std::vector<std::string>{"http://steer/s?a=1", "http://steer/next?n=2", "http://steer/gone",
-                                                   "http://steer/s?a=1"});
+  std::vector<std::string> urls;
+  for (const auto& request : s.client.requests()) urls.push_back(request.url);
+  CHECK(urls == std::vector<std::string>{"http://steer/s?a=1", "http://steer/next?n=2", "http://steer/gone",
+                                         "http://steer/s?a=1"});
 }
 
 TEST_CASE("a failing origin is not requested again at once, and the last good document is served for the stale time") {
   DocumentsFixture s;
   s.config.stale_time = 1min;
   s.configure();
-  s.client.pages["http://o/live/l.json"] = {500, "down"};
+  s.pages["http://o/live/l.json"] = {500, "down"};
   CHECK(s.get(kList) == "unavailable 2");
   CHECK(s.get(kList) == "unavailable 2");
   CHECK(s.fetches() == 1);
-  s.client.pages["http://o/live/l.json"] = {200, R"({"ASSETS":[]})"};
+  s.pages["http://o/live/l.json"] = {200, R"({"ASSETS":[]})"};
   s.clock.advance(2s);
   CHECK(s.get(kList) == R"({"ASSETS":[]})");
   for (const int status : {500, 404, 301}) {
-    s.client.pages["http://o/live/l.json"] = {status, "down"};
+    s.pages["http://o/live/l.json"] = {status, "down"};
     s.clock.advance(3s);
     CHECK(s.get(kList) == R"({"ASSETS":[]})");
   }
   s.clock.advance(1min);
-  s.client.pages.clear();
+  s.pages.clear();
   CHECK(s.get(kList) == "not_found 0");
-  s.client.pages["http://o/live/l.json"] = {200, "<html>"};
+  s.pages["http://o/live/l.json"] = {200, "<html>"};
   s.clock.advance(2s);
   CHECK(s.get(kList) == "invalid_input 2");
 }
 
 TEST_CASE("the playlists of an asset list can be requested as long as viewers may use the list, and no others") {
   DocumentsFixture s;
-  s.client.pages["http://o/live/main.m3u8"] = {200, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n"};
-  s.client.pages["http://o/live/l.json"] = {200, kAssets};
+  s.pages["http://o/live/main.m3u8"] = {200, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n"};
+  s.pages["http://o/live/l.json"] = {200, kAssets};
   const auto knows = [&](const std::string& key) { return s.slot->playlists.get()->count(key) == 1; };
   CHECK_FALSE(knows("ad/main.m3u8"));
   s.get(kList);
@@ -235,7 +227,7 @@ TEST_CASE("asset lists with ever new playlists evict no other playlists") {
 TEST_CASE("the documents of a channel and their fetches are bounded") {
   DocumentsFixture s;
   for (std::size_t i = 0; i < 3 * kMaxDocuments; ++i) {
-    s.client.pages[fmt::format("http://o/live/d{}.bin", i)] = {200, "x", {{"Cache-Control", "max-age=60"}}};
+    s.pages[fmt::format("http://o/live/d{}.bin", i)] = {200, "x", {{"Cache-Control", "max-age=60"}}};
     CHECK(s.get({DocumentKind::raw, {fmt::format("d{}.bin", i), ""}}) == "x");
   }
   const auto before = s.fetches();
@@ -244,7 +236,7 @@ TEST_CASE("the documents of a channel and their fetches are bounded") {
   s.get({DocumentKind::raw, {"d0.bin", ""}});  // was evicted
   CHECK(s.fetches() == before + 1);
 
-  s.client.holds = true;
+  s.holds = true;
   std::vector<std::string> said;
   for (std::size_t i = 0; i < kMaxDocumentFetches + 1; ++i)
     s.channel->documents().request({DocumentKind::raw, {fmt::format("held{}", i), ""}}, "", [&](auto document) {
@@ -257,8 +249,8 @@ TEST_CASE("the documents of a channel and their fetches are bounded") {
 
 TEST_CASE("a new source answers waiting requests and drops the documents of the old one") {
   DocumentsFixture s;
-  s.client.pages["http://o/live/d.bin"] = {200, "old", {{"Cache-Control", "max-age=60"}}};
-  s.client.pages["http://p/d.bin"] = {200, "new"};
+  s.pages["http://o/live/d.bin"] = {200, "old", {{"Cache-Control", "max-age=60"}}};
+  s.pages["http://p/d.bin"] = {200, "new"};
   CHECK(s.get(kData) == "old");
   s.config.source = "http://p/main.m3u8";
   s.configure();

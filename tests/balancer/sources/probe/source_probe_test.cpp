@@ -9,7 +9,7 @@
 #include "balancer/playlist_texts.h"
 #include "balancer/sources/probe/known_media.h"
 #include "http/uri.h"
-#include "support/scripted_http_client.h"
+#include "support/scripted_client.h"
 
 using namespace tribune;
 using namespace tribune::test;
@@ -18,33 +18,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// An origin that answers each URL with a status, fields and a body; silence for others.
-class ProbeClient final : public ScriptedHttpClient {
- public:
-  struct Answer {
-    int status = 200;
-    std::string content_range = {};
-    std::string body = {};
-    std::optional<std::uint64_t> content_length = {};
-  };
-  explicit ProbeClient(net::EventLoop& loop)
-      : ScriptedHttpClient(loop, [this](const net::FetchRequest& request) -> std::optional<ScriptedResponse> {
-          requests.push_back(request);
-          const auto found = answers.find(request.url);
-          if (found == answers.end()) return std::nullopt;
-          const auto& answer = found->second;
-          ScriptedResponse response{answer.status, answer.body, {}, answer.content_length};
-          if (!answer.content_range.empty()) response.headers.add("Content-Range", answer.content_range);
-          return response;
-        }) {}
-  std::string range_of(const std::string& url) const {
-    for (const auto& request : requests)
-      if (request.url == url) return std::string(request.headers.first("Range").value_or(""));
-    return "not asked";
-  }
-
-  std::map<std::string, Answer> answers;
-  std::vector<net::FetchRequest> requests;
+struct ProbeAnswer {
+  int status = 200;
+  std::string content_range = {};
+  std::string body = {};
+  std::optional<std::uint64_t> content_length = {};
 };
 
 std::string mp4_box(std::string_view type, const std::string& body) {
@@ -64,13 +42,27 @@ const std::string kMap = "#EXT-X-MAP:URI=\"init.mp4\"\n";
 
 struct ProbeFixture {
   net::EventLoop loop;
-  ProbeClient client{loop};
+  std::map<std::string, ProbeAnswer> answers;  // of the origin; other URLs get no response
+  ScriptedClient client{loop, [this](const net::FetchRequest& request) { return answer_to(request); }};
   SourceProbe probe{client, loop};
   net::FetchRequest like;
 
   ProbeFixture() {
     like.destinations.allowed_origins = {"http://o"};
     like.headers.add("If-None-Match", "\"x\"");
+  }
+  std::optional<ScriptedResponse> answer_to(const net::FetchRequest& request) const {
+    const auto found = answers.find(request.url);
+    if (found == answers.end()) return std::nullopt;
+    const auto& answer = found->second;
+    ScriptedResponse response{answer.status, answer.body, {}, answer.content_length};
+    if (!answer.content_range.empty()) response.headers.add("Content-Range", answer.content_range);
+    return response;
+  }
+  std::string range_of(const std::string& url) {
+    for (const auto& request : client.requests())
+      if (request.url == url) return std::string(request.headers.first("Range").value_or(""));
+    return "not asked";
   }
   ProbeResult probe_if_due(const hls::Playlist& playlist) {
     const auto target = probe_target(playlist, kBase);
@@ -112,14 +104,14 @@ TEST_CASE("the init section is the one in force for the segment, with its byte r
 
 TEST_CASE("only the beginning is requested, from known destinations, and the whole length gives the bandwidth") {
   ProbeFixture s;
-  s.client.answers["http://o/live/init.mp4"] = {206, "bytes 0-99/100", init_section()};
-  s.client.answers["http://o/live/seg7.ts"] = {206, "bytes 0-524287/1000000", std::string(524'288, 'x')};
+  s.answers["http://o/live/init.mp4"] = {206, "bytes 0-99/100", init_section()};
+  s.answers["http://o/live/seg7.ts"] = {206, "bytes 0-524287/1000000", std::string(524'288, 'x')};
   const auto result = s.probe_if_due(live(5, 8, "seg", kMap));
   CHECK(result.facts.codecs == std::vector<std::string>{"ac-3"});
   CHECK(result.bandwidth_bps == 4'000'000);
   CHECK_FALSE(result.error);
-  CHECK(s.client.range_of("http://o/live/seg7.ts") == "bytes=0-524287");
-  for (const auto& request : s.client.requests) {
+  CHECK(s.range_of("http://o/live/seg7.ts") == "bytes=0-524287");
+  for (const auto& request : s.client.requests()) {
     CHECK(request.destinations.allowed_origins == s.like.destinations.allowed_origins);
     CHECK_FALSE(request.headers.first("If-None-Match"));
   }
@@ -127,17 +119,17 @@ TEST_CASE("only the beginning is requested, from known destinations, and the who
 
 TEST_CASE("an origin without range support is read no further than needed") {
   ProbeFixture s;
-  s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
-  s.client.answers["http://o/live/seg7.ts"] = {200, "", std::string(2'000'000, 'x'), 2'000'000};
+  s.answers["http://o/live/init.mp4"] = {200, "", init_section()};
+  s.answers["http://o/live/seg7.ts"] = {200, "", std::string(2'000'000, 'x'), 2'000'000};
   CHECK(s.probe_if_due(live(5, 8, "seg", kMap)).bandwidth_bps == 8'000'000);
 }
 
 TEST_CASE("a response for another part of the file, or none, is an error that keeps the result of the other file") {
-  for (const auto& bad : std::vector<ProbeClient::Answer>{{404}, {206, "bytes 5-9/10", "xxxxx"}, {302}, {416}}) {
+  for (const auto& bad : std::vector<ProbeAnswer>{{404}, {206, "bytes 5-9/10", "xxxxx"}, {302}, {416}}) {
     CAPTURE(bad.status);
     ProbeFixture s;
-    s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
-    s.client.answers["http://o/live/seg7.ts"] = bad;
+    s.answers["http://o/live/init.mp4"] = {200, "", init_section()};
+    s.answers["http://o/live/seg7.ts"] = bad;
     const auto result = s.probe_if_due(live(5, 8, "seg", kMap));
     CHECK(result.error);
     CHECK(result.facts.codecs == std::vector<std::string>{"ac-3"});
@@ -147,7 +139,7 @@ TEST_CASE("a response for another part of the file, or none, is an error that ke
 
 TEST_CASE("a response that ignores the byte range is not used as the beginning of the file") {
   ProbeFixture s;
-  s.client.answers["http://o/live/all.mp4"] = {200, "", init_section(), 100};
+  s.answers["http://o/live/all.mp4"] = {200, "", init_section(), 100};
   const auto result = s.probe_if_due(
       playlist_of("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"700@10\"\n#EXTINF:2,"
                   "\n#EXT-X-BYTERANGE:5000@710\nall.mp4\n"));
@@ -177,11 +169,11 @@ TEST_CASE(
                        });
     if (media.is_probing()) s.loop.run();
   };
-  s.client.answers["http://o/live/init.mp4"] = {404};
-  s.client.answers["http://o/live/seg7.ts"] = {200, "", std::string(1'000, 'x')};
+  s.answers["http://o/live/init.mp4"] = {404};
+  s.answers["http://o/live/seg7.ts"] = {200, "", std::string(1'000, 'x')};
   probe_if_due("a");
   CHECK(media.variant(std::nullopt, 5'000'000).bandwidth_bps == 5'000'000);
-  s.client.answers["http://o/live/init.mp4"] = {200, "", init_section()};
+  s.answers["http://o/live/init.mp4"] = {200, "", init_section()};
   probe_if_due("a");
   CHECK(results == std::vector{KnownMedia::Result::failed});
   now += 31s;
@@ -190,7 +182,7 @@ TEST_CASE(
   CHECK(media.variant(std::nullopt, 5'000'000).average_bandwidth_bps == 4'000);
   CHECK(media.variant(7'000, 5'000'000).bandwidth_bps == 7'000);
   CHECK(media.variant(1'000, 5'000'000).bandwidth_bps == 4'000);
-  s.client.answers["http://o/live/init.mp4"] = {200, "", init_section("ec-3")};
+  s.answers["http://o/live/init.mp4"] = {200, "", init_section("ec-3")};
   now += 1h;
   probe_if_due("a");
   CHECK(media.variant(std::nullopt, 1).media.codecs == std::vector<std::string>{"ac-3"});

@@ -7,9 +7,12 @@
 #include <string>
 
 #include "balancer/node_push/node_push_handler.h"
-#include "balancer/playlist_flow_fixture.h"
 #include "contracts/heartbeat.h"
+#include "contracts/keys.h"
 #include "contracts/signed_body.h"
+#include "support/fake_exchange.h"
+#include "support/scripted_client.h"
+#include "support/silent_log.h"
 
 namespace tribune::test {
 
@@ -18,7 +21,7 @@ struct NodePushFixture {
   base::Log log{silent()};
   base::Metrics metrics;
   net::EventLoop loop;
-  NoClient client;
+  ScriptedClient client{loop};
   balancer::NodePushHandler::Workers workers;
   balancer::NodeRegistry nodes{clock, log, metrics};
   balancer::PublishedView view{nullptr};
@@ -39,14 +42,14 @@ struct NodePushFixture {
     REQUIRE(nodes.record_heartbeat(h) == balancer::NodeRegistry::HeartbeatResult::accepted);
   }
   /// Sends a body with this signature to the handler as the node does.
-  std::shared_ptr<Outcome> post(balancer::NodePushHandler& handler, const std::string& node, const std::string& body,
-                                const std::string& signature) {
+  std::shared_ptr<RecordedResponse> post(balancer::NodePushHandler& handler, const std::string& node,
+                                         const std::string& body, const std::string& signature) {
     http::Request request;
     request.method = http::Method::post;
     request.path = contracts::news_path(node);
     request.body = body;
     request.headers.add(contracts::kSignatureHeader, signature);
-    auto outcome = std::make_shared<Outcome>();
+    auto outcome = std::make_shared<RecordedResponse>();
     handler.answer(*workers[0], std::make_unique<FakeExchange>(std::move(request), outcome), node);
     return outcome;
   }
