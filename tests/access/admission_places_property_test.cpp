@@ -96,7 +96,7 @@ struct Nodes {
 
 }  // namespace
 
-TEST_CASE("No node and no group exceeds its limit, and no slot leaks, however viewers arrive, wait, move and leave") {
+TEST_CASE("no node and no group exceeds its limit, and no slot leaks, however viewers arrive, wait, move and leave") {
   std::size_t let_in_later = 0;
   for (unsigned seed = 1; seed <= 30; ++seed) {
     CAPTURE(seed);
@@ -213,7 +213,7 @@ struct KilledCrowd {
 
 }  // namespace
 
-TEST_CASE("Kills at any time end no session, lose no place, reorder no tickets, exceed no limit, and leak no slot") {
+TEST_CASE("kills at any time end no session, lose no place, reorder no tickets, exceed no limit, and leak no slot") {
   for (unsigned seed = 1; seed <= 6; ++seed) {
     CAPTURE(seed);
     KilledCrowd crowd(seed);
@@ -238,7 +238,7 @@ TEST_CASE("Kills at any time end no session, lose no place, reorder no tickets, 
   }
 }
 
-TEST_CASE("While the outflow is steady the estimated waiting time is within a fifth of the actual one") {
+TEST_CASE("while the outflow is steady the estimated waiting time is within a fifth of the actual one") {
   for (unsigned seed = 1; seed <= 4; ++seed) {
     CAPTURE(seed);
     std::minstd_rand random(seed);

@@ -39,7 +39,7 @@ TEST_CASE("5,000 concurrent arrivals from many threads never open more than 1,00
 }
 
 TEST_CASE(
-    "Threads that concurrently arrive, claim, renew and leave never exceed a limit, and every slot is freed again") {
+    "threads that concurrently arrive, claim, renew and leave never exceed a limit, and every slot is freed again") {
   Gate gate(50);
   std::atomic<bool> is_exceeded{false};
   std::atomic<std::size_t> claims{0};
@@ -176,7 +176,7 @@ struct Crowd {
 
 }  // namespace
 
-TEST_CASE("With randomly behaving viewers no limit is exceeded, no polling ticket loses its place, and no slot leaks") {
+TEST_CASE("with randomly behaving viewers no limit is exceeded, no polling ticket loses its place, and no slot leaks") {
   std::size_t claims = 0;
   for (unsigned seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
@@ -196,7 +196,7 @@ TEST_CASE("With randomly behaving viewers no limit is exceeded, no polling ticke
   CHECK(claims > 500);
 }
 
-TEST_CASE("Tickets are called in the order in which they were issued, whatever happens between") {
+TEST_CASE("tickets are called in the order in which they were issued, whatever happens between") {
   for (unsigned seed = 1; seed <= 30; ++seed) {
     CAPTURE(seed);
     std::minstd_rand random(seed);
@@ -241,7 +241,7 @@ TEST_CASE("Tickets are called in the order in which they were issued, whatever h
   }
 }
 
-TEST_CASE("Lanes of any weights get their shares while all of them wait") {
+TEST_CASE("lanes of any weights get their shares while all of them wait") {
   for (unsigned seed = 1; seed <= 10; ++seed) {
     CAPTURE(seed);
     std::minstd_rand random(seed);

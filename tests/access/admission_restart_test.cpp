@@ -55,7 +55,7 @@ struct AdmissionServer {
 
 }  // namespace
 
-TEST_CASE("After a kill active sessions continue, the limit holds for newcomers, and the queue keeps its order") {
+TEST_CASE("after a kill active sessions continue, the limit holds for newcomers, and the queue keeps its order") {
   AdmissionServer server;
   server.begin(3);
   auto* gate = server.gate.get();
@@ -89,9 +89,7 @@ TEST_CASE("After a kill active sessions continue, the limit holds for newcomers,
   CHECK(gate->is_queued(gate->show(newcomer)));
 }
 
-TEST_CASE(
-    "A ticket that was called before a kill opens its session afterwards, and one that was claimed long before is "
-    "rejected") {
+TEST_CASE("a ticket called before a kill opens its session afterwards, and one claimed long before is rejected") {
   AdmissionServer server;
   server.begin(1);
   auto* gate = server.gate.get();
@@ -114,7 +112,7 @@ TEST_CASE(
   CHECK(gate->refusal(gate->show(called)) == DenyReason::ticket_expired);
 }
 
-TEST_CASE("No ticket number is issued twice, however often the process is killed") {
+TEST_CASE("no ticket number is issued twice, however often the process is killed") {
   AdmissionServer server;
   std::set<std::uint64_t> numbers;
   for (int run = 0; run < 5; ++run) {
@@ -126,7 +124,7 @@ TEST_CASE("No ticket number is issued twice, however often the process is killed
   CHECK(numbers.size() == 100);
 }
 
-TEST_CASE("Numbers that a former run may have issued delay no other ticket for longer than the lease") {
+TEST_CASE("numbers that a former run may have issued delay no other ticket for longer than the lease") {
   AdmissionServer server;
   server.begin(1);
   server.gate->granted(server.gate->ask());
@@ -145,7 +143,7 @@ TEST_CASE("Numbers that a former run may have issued delay no other ticket for l
   CHECK(gate->admission->sessions() == 1);
 }
 
-TEST_CASE("A limit that was changed at run time survives a restart, until it is reset") {
+TEST_CASE("a limit that was changed at run time survives a restart, until it is reset") {
   AdmissionServer server;
   server.begin(100);
   REQUIRE(server.gate->admission->change_limits(R"({"max_sessions":7,"channels":{"main":{"max_traffic_mbps":12.5}}})"));
@@ -159,7 +157,7 @@ TEST_CASE("A limit that was changed at run time survives a restart, until it is 
   CHECK(server.gate->admission->limits().global.max_sessions == 100);
 }
 
-TEST_CASE("A change of the limits is acknowledged when it is on disk, and at once when there is no disk") {
+TEST_CASE("a change of the limits is acknowledged when it is on disk, and at once when there is no disk") {
   AdmissionServer server;
   server.begin(100);
   std::atomic<int> kept{0};
@@ -175,7 +173,7 @@ TEST_CASE("A change of the limits is acknowledged when it is on disk, and at onc
   CHECK(kept == 3);
 }
 
-TEST_CASE("A first start, and a start after a clean stop without active sessions, admit newcomers at once") {
+TEST_CASE("a first start, and a start after a clean stop without active sessions, admit newcomers at once") {
   AdmissionServer server;
   CHECK(server.begin(1).sessions() == 0);
   server.gate->admission->release(server.gate->granted(server.gate->ask()));
@@ -185,7 +183,7 @@ TEST_CASE("A first start, and a start after a clean stop without active sessions
   CHECK(server.gate->is_granted(server.gate->ask()));
 }
 
-TEST_CASE("The result of the lot is the same after a kill") {
+TEST_CASE("the result of the lot is the same after a kill") {
   AdmissionServer server;
   access::Lottery before;
   {
@@ -213,7 +211,7 @@ access::Visitor device(std::string_view name, std::int64_t opened) {
 
 }  // namespace
 
-TEST_CASE("After a kill an account's devices count again, none is ended, and the oldest is the one that began first") {
+TEST_CASE("after a kill an account's devices count again, none is ended, and the oldest is the one that began first") {
   AdmissionServer server;
   const auto begin = [&](access::AccountRule rule) {
     server.begin(access::kNoLimit);
@@ -256,7 +254,7 @@ TEST_CASE("After a kill an account's devices count again, none is ended, and the
   }
 }
 
-TEST_CASE("A device that was away for long returns when the account's other devices leave a slot for it") {
+TEST_CASE("a device that was away for long returns when the account's other devices leave a slot for it") {
   Gate gate;
   gate.settings.max_sessions_per_account = 1;
   gate.open();
@@ -268,7 +266,7 @@ TEST_CASE("A device that was away for long returns when the account's other devi
   CHECK(gate.admission->renew(tv, device("TV", 100), 10s) == Admission::Renewal::adopted);
 }
 
-TEST_CASE("After a kill there are no more sessions than before, however many tokens of ended sessions are presented") {
+TEST_CASE("after a kill there are no more sessions than before, however many tokens of ended sessions are presented") {
   AdmissionServer server;
   server.begin(10);
   auto* gate = server.gate.get();
@@ -295,7 +293,7 @@ TEST_CASE("After a kill there are no more sessions than before, however many tok
   CHECK(gate->admission->sessions() == 0);
 }
 
-TEST_CASE("After a kill the limit of every scope counts the sessions of that scope") {
+TEST_CASE("after a kill the limit of every scope counts the sessions of that scope") {
   AdmissionServer server;
   const access::Visitor at_a{.channel = "main", .group = "arena", .node = "a"},
       at_b{.channel = "main", .group = "arena", .node = "b"};
@@ -326,7 +324,7 @@ TEST_CASE("After a kill the limit of every scope counts the sessions of that sco
 }
 
 TEST_CASE(
-    "After a kill the sessions of each address count again, and sessions that ended because of sharing stay ended") {
+    "after a kill the sessions of each address count again, and sessions that ended because of sharing stay ended") {
   AdmissionServer server;
   const auto begin = [&] {
     server.begin(access::kNoLimit);
@@ -361,7 +359,7 @@ TEST_CASE(
   CHECK(gate->refusal(gate->ask(from("192.0.2.1"))) == DenyReason::too_many_sessions);
 }
 
-TEST_CASE("A stopped session, and one that another device took over, stay ended after a kill") {
+TEST_CASE("a stopped session, and one that another device took over, stay ended after a kill") {
   AdmissionServer server;
   server.begin(5);
   const auto stopped = server.gate->granted(server.gate->ask());
@@ -377,7 +375,7 @@ TEST_CASE("A stopped session, and one that another device took over, stay ended 
   CHECK(server.gate->metrics.scrape().find("tribune_access_past_sessions 1") != std::string::npos);
 }
 
-TEST_CASE("A long idle time continues after a kill, and ends when it would have ended") {
+TEST_CASE("a long idle time continues after a kill, and ends when it would have ended") {
   AdmissionServer server;
   server.begin(5);
   server.gate->idle = 2h;
@@ -394,7 +392,7 @@ TEST_CASE("A long idle time continues after a kill, and ends when it would have 
   CHECK(server.gate->admission->sessions() == 0);
 }
 
-TEST_CASE("A short queue stays open for newcomers, however often the process was killed while no slot was free") {
+TEST_CASE("a short queue stays open for newcomers, however often the process was killed while no slot was free") {
   AdmissionServer server;
   server.begin(0);
   const auto first = server.gate->ticket(server.gate->ask());
@@ -409,7 +407,7 @@ TEST_CASE("A short queue stays open for newcomers, however often the process was
   CHECK(server.gate->is_queued(server.gate->ask()));
 }
 
-TEST_CASE("A clean stop wastes no ticket number") {
+TEST_CASE("a clean stop wastes no ticket number") {
   AdmissionServer server;
   server.begin(0);
   CHECK(server.gate->ticket(server.gate->ask()).number == 1);
@@ -422,7 +420,7 @@ TEST_CASE("A clean stop wastes no ticket number") {
   CHECK(server.gate->ticket(server.gate->ask()).number == 2);
 }
 
-TEST_CASE("A viewer that left a recording before a kill frees their slot soon after it") {
+TEST_CASE("a viewer that left a recording before a kill frees their slot soon after it") {
   AdmissionServer server;
   server.begin(5);
   const auto film = server.gate->granted(server.gate->ask());

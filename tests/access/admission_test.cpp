@@ -12,7 +12,7 @@ using namespace tribune::test;
 using access::Admission;
 using access::DenyReason;
 
-TEST_CASE("Viewers are admitted at once up to the limit, and the next one is queued") {
+TEST_CASE("viewers are admitted at once up to the limit, and the next one is queued") {
   Gate gate(2);
   CHECK(gate.is_granted(gate.ask()));
   CHECK(gate.is_granted(gate.ask()));
@@ -25,7 +25,7 @@ TEST_CASE("Viewers are admitted at once up to the limit, and the next one is que
   CHECK(gate.admission->sessions() == 2);
 }
 
-TEST_CASE("A freed slot goes to the first ticket in the queue, not to a newcomer that requests first") {
+TEST_CASE("a freed slot goes to the first ticket in the queue, not to a newcomer that requests first") {
   Gate gate(1);
   const auto watching = gate.granted(gate.ask());
   const auto first = gate.ticket(gate.ask()), second = gate.ticket(gate.ask());
@@ -36,7 +36,7 @@ TEST_CASE("A freed slot goes to the first ticket in the queue, not to a newcomer
   CHECK(gate.is_queued(gate.show(second)));
 }
 
-TEST_CASE("A ticket that is claimed twice opens one session") {
+TEST_CASE("a ticket that is claimed twice opens one session") {
   Gate gate(1);
   gate.admission->release(gate.granted(gate.ask()));
   const auto watching = gate.granted(gate.ask());
@@ -50,9 +50,7 @@ TEST_CASE("A ticket that is claimed twice opens one session") {
   CHECK(gate.admission->sessions() == 1);
 }
 
-TEST_CASE(
-    "A session that is not renewed frees its slot after the idle time, and its token is not readmitted when all is "
-    "full") {
+TEST_CASE("a session that is not renewed frees its slot after the idle time, and does not return when all is full") {
   Gate gate(1);
   const auto gone = gate.granted(gate.ask());
   gate.pass(12s);
@@ -62,7 +60,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "Two simultaneous requests of one returning session are both accepted, even if one of them takes the last slot") {
+    "two simultaneous requests of one returning session are both accepted, even if one of them takes the last slot") {
   Gate gate(1);
   constexpr int kRounds = 2'000;
   access::SessionId id = 1'000;
@@ -93,7 +91,7 @@ TEST_CASE(
   CHECK(known == kRounds);
 }
 
-TEST_CASE("A stopped session is not reopened by its token") {
+TEST_CASE("a stopped session is not reopened by its token") {
   Gate gate(10);
   const auto id = gate.granted(gate.ask());
   CHECK(gate.admission->release(id));
@@ -101,7 +99,7 @@ TEST_CASE("A stopped session is not reopened by its token") {
   CHECK(gate.admission->renew(id, {.channel = "main"}, 10s) == Admission::Renewal::ended);
 }
 
-TEST_CASE("A called ticket that is not claimed loses its place, and the next ticket is called") {
+TEST_CASE("a called ticket that is not claimed loses its place, and the next ticket is called") {
   Gate gate(1);
   const auto watching = gate.granted(gate.ask());
   const auto first = gate.ticket(gate.ask()), second = gate.ticket(gate.ask());
@@ -114,9 +112,7 @@ TEST_CASE("A called ticket that is not claimed loses its place, and the next tic
   CHECK(gate.refusal(gate.show(first)) == DenyReason::ticket_expired);
 }
 
-TEST_CASE(
-    "A ticket whose holder stops polling for the lease is skipped; a holder that returns before its turn keeps the "
-    "place") {
+TEST_CASE("a ticket that is not polled for the lease is skipped, and keeps its place if polled again before its turn") {
   Gate gate(1);
   const auto watching = gate.granted(gate.ask());
   const auto gone = gate.ticket(gate.ask()), back = gate.ticket(gate.ask()), there = gate.ticket(gate.ask());
@@ -135,7 +131,7 @@ TEST_CASE(
   CHECK(gate.refusal(gate.show(gone)) == DenyReason::ticket_expired);
 }
 
-TEST_CASE("On a machine that started less than a lease ago no waiting ticket counts as silent") {
+TEST_CASE("on a machine that started less than a lease ago no waiting ticket counts as silent") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.settings.refresh = 100min;  // the lease is longer than the steady clock has run
@@ -149,7 +145,7 @@ TEST_CASE("On a machine that started less than a lease ago no waiting ticket cou
   CHECK(gate.is_granted(gate.show(waits)));
 }
 
-TEST_CASE("A cancelled ticket passes its place and its slot to the next ticket") {
+TEST_CASE("a cancelled ticket passes its place and its slot to the next ticket") {
   Gate gate(1);
   const auto watching = gate.granted(gate.ask());
   const auto first = gate.ticket(gate.ask()), second = gate.ticket(gate.ask());
@@ -161,7 +157,7 @@ TEST_CASE("A cancelled ticket passes its place and its slot to the next ticket")
   CHECK(gate.granted(gate.show(second)) == second.session);
 }
 
-TEST_CASE("Tickets of another queue, without a number, or with the session of another ticket are unknown") {
+TEST_CASE("tickets of another queue, without a number, or with the session of another ticket are unknown") {
   Gate gate(0);
   const auto mine = gate.ticket(gate.ask());
   auto forged = mine;
@@ -180,7 +176,7 @@ TEST_CASE("Tickets of another queue, without a number, or with the session of an
   CHECK(gate.refusal(gate.show(forged)) == DenyReason::ticket_unknown);
 }
 
-TEST_CASE("A full queue and an address with too many tickets are refused with the reason") {
+TEST_CASE("a full queue and an address with too many tickets are refused with the reason") {
   Gate gate;
   gate.settings.max_sessions = 0;
   gate.settings.max_queue = 3;
@@ -198,7 +194,7 @@ TEST_CASE("A full queue and an address with too many tickets are refused with th
   CHECK(gate.is_queued(gate.ask(greedy)));
 }
 
-TEST_CASE("A lowered limit ends no session, and freed slots stay unused until the limit is met") {
+TEST_CASE("a lowered limit ends no session, and freed slots stay unused until the limit is met") {
   Gate gate(3);
   std::vector<access::SessionId> watching;
   for (int i = 0; i < 3; ++i) watching.push_back(gate.granted(gate.ask()));
@@ -218,7 +214,7 @@ TEST_CASE("A lowered limit ends no session, and freed slots stay unused until th
   CHECK(gate.admission->limits().global.max_sessions == 3);
 }
 
-TEST_CASE("A called ticket keeps its place and waits when the limit is lowered before it is claimed") {
+TEST_CASE("a called ticket keeps its place and waits when the limit is lowered before it is claimed") {
   Gate gate(2);
   gate.granted(gate.ask());
   const auto leaving = gate.granted(gate.ask());
@@ -231,7 +227,7 @@ TEST_CASE("A called ticket keeps its place and waits when the limit is lowered b
   CHECK(gate.is_granted(gate.show(first)));
 }
 
-TEST_CASE("The overload drill admits no viewer and ends no session; afterwards the queue continues in order") {
+TEST_CASE("the overload drill admits no viewer and ends no session; afterwards the queue continues in order") {
   Gate gate(100);
   const auto watching = gate.granted(gate.ask());
   gate.admission->set_drill("", {.is_closed = true});
@@ -245,7 +241,7 @@ TEST_CASE("The overload drill admits no viewer and ends no session; afterwards t
   for (const auto& ticket : tickets) CHECK(gate.granted(gate.show(ticket)) == ticket.session);
 }
 
-TEST_CASE("Simulated sessions and traffic count against the limits") {
+TEST_CASE("simulated sessions and traffic count against the limits") {
   Gate gate(10);
   REQUIRE(gate.admission->change_limits(R"({"channels":{"main":{"max_traffic_mbps":100}}})"));
   gate.admission->set_drill("", {.extra_sessions = 9});
@@ -256,7 +252,7 @@ TEST_CASE("Simulated sessions and traffic count against the limits") {
   CHECK(gate.is_queued(gate.ask()));
 }
 
-TEST_CASE("During a rush new sessions count with their predicted traffic before the nodes report it") {
+TEST_CASE("during a rush new sessions count with their predicted traffic before the nodes report it") {
   Gate gate;
   gate.settings.max_traffic_mbps = 100;
   gate.open({{"main", 5}});
@@ -266,8 +262,7 @@ TEST_CASE("During a rush new sessions count with their predicted traffic before 
   CHECK(let_in == 20);
 }
 
-TEST_CASE(
-    "Measured traffic replaces the prediction of settled sessions; the prediction returns when the node reports none") {
+TEST_CASE("measured traffic replaces the prediction of settled sessions, which returns when the node reports none") {
   Gate gate;
   gate.settings.max_traffic_mbps = 100;
   gate.idle = 1h;
@@ -282,7 +277,7 @@ TEST_CASE(
   CHECK(gate.is_queued(gate.ask()));
 }
 
-TEST_CASE("A full node delays only the viewers that are to be served by it") {
+TEST_CASE("a full node delays only the viewers that are to be served by it") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":2}}})"));
   const access::Visitor at_a{.channel = "main", .group = "stadium", .node = "a"},
@@ -300,7 +295,7 @@ TEST_CASE("A full node delays only the viewers that are to be served by it") {
   CHECK(gate.granted(gate.show(held)) == held.session);
 }
 
-TEST_CASE("A viewer that moves counts at the node that their playlists name now") {
+TEST_CASE("a viewer that moves counts at the node that their playlists name now") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}}})"));
   const access::Visitor at_a{.channel = "main", .node = "a"};
@@ -310,7 +305,7 @@ TEST_CASE("A viewer that moves counts at the node that their playlists name now"
   CHECK(gate.is_queued(gate.ask(at_a)));
 }
 
-TEST_CASE("A viewer whose first node is full gets the next node with a free slot, and waits only when all are full") {
+TEST_CASE("a viewer whose first node is full gets the next node with a free slot, and waits only when all are full") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":1}}})"));
   const std::vector<access::NodeRef> both{{"stadium", "a"}, {"city", "b"}, {"city", "c"}};
@@ -329,7 +324,7 @@ TEST_CASE("A viewer whose first node is full gets the next node with a free slot
   CHECK(std::get<access::Granted>(called).node == "b");
 }
 
-TEST_CASE("Of tickets that wait for overlapping sets of nodes the oldest gets a free slot first, before any newcomer") {
+TEST_CASE("of tickets that wait for overlapping sets of nodes the oldest gets a free slot first, before any newcomer") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1},"b":{"max_sessions":1}}})"));
   const std::vector<access::NodeRef> both{{"", "a"}, {"", "b"}};
@@ -349,7 +344,7 @@ TEST_CASE("Of tickets that wait for overlapping sets of nodes the oldest gets a 
   CHECK(gate.is_granted(gate.show(third)));
 }
 
-TEST_CASE("A ticket whose node is gone is called for a node that its holder may use now") {
+TEST_CASE("a ticket whose node is gone is called for a node that its holder may use now") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(
       R"({"nodes":{"a":{"max_sessions":0},"b":{"max_sessions":0},"c":{"max_sessions":1}}})"));
@@ -363,7 +358,7 @@ TEST_CASE("A ticket whose node is gone is called for a node that its holder may 
   CHECK(std::get<access::Granted>(called).node == "c");
 }
 
-TEST_CASE("A viewer moves to a full node only if they must, and node selection receives the limits of nodes") {
+TEST_CASE("a viewer moves to a full node only if they must, and node selection receives the limits of nodes") {
   Gate gate(100);
   CHECK(gate.admission->node_limits() == nullptr);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}},"groups":{"city":{"max_sessions":5}}})"));
@@ -385,7 +380,7 @@ TEST_CASE("A viewer moves to a full node only if they must, and node selection r
   CHECK(gate.admission->node_limits() == nullptr);
 }
 
-TEST_CASE("A session that lapsed is readmitted only if a node has a free slot") {
+TEST_CASE("a session that lapsed is readmitted only if a node has a free slot") {
   Gate gate(100);
   REQUIRE(gate.admission->change_limits(R"({"nodes":{"a":{"max_sessions":1}}})"));
   const access::Visitor at_a{.channel = "main", .node = "a"};
@@ -400,7 +395,7 @@ TEST_CASE("A session that lapsed is readmitted only if a node has a free slot") 
   CHECK(gate.admission->renew(other, {.channel = "main"}, gate.idle) == access::Admission::Renewal::known);
 }
 
-TEST_CASE("Among channels that share a limit the earliest viewer is admitted first") {
+TEST_CASE("among channels that share a limit the earliest viewer is admitted first") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.open({{"main", 5}, {"other", 5}});
@@ -413,7 +408,7 @@ TEST_CASE("Among channels that share a limit the earliest viewer is admitted fir
   CHECK(gate.is_granted(gate.show(first, "other")));
 }
 
-TEST_CASE("An account with one device too many is refused, and the response names its active devices") {
+TEST_CASE("an account with one device too many is refused, and the response names its active devices") {
   Gate gate;
   gate.settings.max_sessions_per_account = 2;
   gate.open();
@@ -430,7 +425,7 @@ TEST_CASE("An account with one device too many is refused, and the response name
   CHECK(gate.is_granted(ask("Tablet")));
 }
 
-TEST_CASE("With take_over the newest device replaces the oldest one, even when all slots are taken") {
+TEST_CASE("with take_over the newest device replaces the oldest one, even when all slots are taken") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.settings.max_sessions_per_account = 1;
@@ -445,7 +440,7 @@ TEST_CASE("With take_over the newest device replaces the oldest one, even when a
   CHECK(gate.admission->sessions() == 1);
 }
 
-TEST_CASE("Lanes share freed slots by their weights, and no lane starves") {
+TEST_CASE("lanes share freed slots by their weights, and no lane starves") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.settings.lanes = {{"general", 1}, {"paid", 3}};
@@ -468,7 +463,7 @@ TEST_CASE("Lanes share freed slots by their weights, and no lane starves") {
 }
 
 TEST_CASE(
-    "Viewers that arrive before the opening get their places by lot once, and later ones are queued behind them") {
+    "viewers that arrive before the opening get their places by lot once, and later ones are queued behind them") {
   Gate gate;
   gate.settings.max_sessions = 1;
   gate.open({{"main", 5, gate.clock.wall_now() + 20s}});
@@ -497,7 +492,7 @@ TEST_CASE(
   CHECK(gate.is_granted(gate.show(early[first - 1])));
 }
 
-TEST_CASE("The waiting time is estimated from the measured outflow, and is absent before an outflow was measured") {
+TEST_CASE("the waiting time is estimated from the measured outflow, and is absent before an outflow was measured") {
   Gate gate(50);
   gate.idle = 1h;
   std::deque<access::SessionId> watching;
@@ -520,7 +515,7 @@ TEST_CASE("The waiting time is estimated from the measured outflow, and is absen
   CHECK_FALSE(gate.queued(gate.show(waiting.back())).eta);
 }
 
-TEST_CASE("The polling interval is jittered by at most a fifth, and is the same for one ticket each time") {
+TEST_CASE("the polling interval is jittered by at most a fifth, and is the same for one ticket each time") {
   Gate gate(0);
   std::set<std::int64_t> intervals;
   for (int i = 0; i < 50; ++i) {

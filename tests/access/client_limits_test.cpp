@@ -29,7 +29,7 @@ access::Visitor on(std::uint32_t network) { return {.channel = "main", .client =
 }  // namespace
 
 TEST_CASE(
-    "The networks of a session are counted for the duration of a hand-over, also with a clock that begins at zero") {
+    "the networks of a session are counted for the duration of a hand-over, also with a clock that begins at zero") {
   SessionNetworks networks;
   const access::NetworkRule rule{2, 60s};
   CHECK(networks.record(1, at(0s), rule) == Usage::allowed);
@@ -45,14 +45,14 @@ TEST_CASE(
   CHECK(networks.record(1, at(112s), rule) == Usage::exceeded_again);
 }
 
-TEST_CASE("A viewer that uses several networks one after the other never exceeds the limit") {
+TEST_CASE("a viewer that uses several networks one after the other never exceeds the limit") {
   SessionNetworks networks;
   for (std::uint32_t network = 1; network < 1'000; ++network)
     CHECK(networks.record(network, at(network * 30s), {4, 120s}) == Usage::allowed);
   for (int i = 0; i < 100; ++i) CHECK(networks.record(999, at(29'970s + i * 1h), {1, 120s}) == Usage::allowed);
 }
 
-TEST_CASE("One address is limited to its sessions, and other addresses are not affected") {
+TEST_CASE("one address is limited to its sessions, and other addresses are not affected") {
   Gate gate;
   gate.settings.max_sessions_per_address = 3;
   gate.open();
@@ -71,7 +71,7 @@ TEST_CASE("One address is limited to its sessions, and other addresses are not a
   for (int i = 0; i < 10; ++i) CHECK(gate.is_granted(gate.ask(from("192.0.2.1"))));
 }
 
-TEST_CASE("A lapsed session does not return around the limit of its address, even if nothing else is limited") {
+TEST_CASE("a lapsed session does not return around the limit of its address, even if nothing else is limited") {
   Gate gate;
   gate.settings.max_sessions_per_address = 2;
   gate.admission.emplace(gate.clock, gate.log, gate.metrics, gate.settings, 2);
@@ -85,7 +85,7 @@ TEST_CASE("A lapsed session does not return around the limit of its address, eve
   CHECK(gate.admission->renew(first, from("192.0.2.1"), 10s) == Renewal::adopted);
 }
 
-TEST_CASE("A ticket that is called while its address is full is refused, and its slot goes to the next ticket") {
+TEST_CASE("a ticket that is called while its address is full is refused, and its slot goes to the next ticket") {
   Gate gate(2);
   gate.settings.max_sessions_per_address = 1;
   gate.admission->configure(gate.settings, {{"main", 5}});
@@ -121,7 +121,7 @@ TEST_CASE("A ticket that is called while its address is full is refused, and its
   CHECK(gate.is_granted(gate.ask(from("192.0.2.4"))));
 }
 
-TEST_CASE("The account's oldest device leaves its address's slot to the newest") {
+TEST_CASE("the account's oldest device leaves its address's slot to the newest") {
   Gate gate;
   gate.settings.max_sessions_per_account = 1;
   gate.settings.account_rule = access::AccountRule::take_over;
@@ -134,9 +134,7 @@ TEST_CASE("The account's oldest device leaves its address's slot to the newest")
   CHECK(std::get<access::Granted>(second).replaced == std::vector<access::SessionId>{first});
 }
 
-TEST_CASE(
-    "A token that is used from many networks at once is logged, refused to the newest network, or ended, as "
-    "configured") {
+TEST_CASE("a token used from many networks at once is logged, refused to the newest network or ended, as configured") {
   Gate gate;
   gate.settings.max_networks_per_session = 2;
   gate.settings.handover = 60s;
@@ -176,7 +174,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("No address exceeds its limit, whatever newcomers, tickets, and returning and leaving sessions do") {
+TEST_CASE("no address exceeds its limit, whatever newcomers, tickets, and returning and leaving sessions do") {
   constexpr std::size_t kMost = 3;
   Gate gate;
   gate.settings.max_sessions = 12;

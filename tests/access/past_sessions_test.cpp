@@ -15,7 +15,7 @@ using access::Admission;
 using access::PastSessions;
 using access::SessionRecord;
 
-TEST_CASE("An ended session is remembered until its time, plus one hour") {
+TEST_CASE("an ended session is remembered until its time, plus one hour") {
   base::Metrics metrics;
   PastSessions past(metrics);
   past.add_ended(1, 10'000);
@@ -34,7 +34,7 @@ TEST_CASE("An ended session is remembered until its time, plus one hour") {
   CHECK(past.size() == 0);
 }
 
-TEST_CASE("At the bound the entries that expire first are removed, and counted") {
+TEST_CASE("at the bound the entries that expire first are removed, and counted") {
   base::Metrics metrics;
   PastSessions past(metrics, 3);
   for (access::SessionId id = 1; id <= 5; ++id) past.add_ended(id, static_cast<std::int64_t>(100 * id));
@@ -46,7 +46,7 @@ TEST_CASE("At the bound the entries that expire first are removed, and counted")
   CHECK(past.size() == 3);
 }
 
-TEST_CASE("Past sessions survive a restart, and damaged records are dropped") {
+TEST_CASE("past sessions survive a restart, and damaged records are dropped") {
   const auto directory = std::filesystem::temp_directory_path() / ("tribune-past-" + base::random_id(12));
   base::Log log{quiet()};
   const auto open = [&] {
@@ -87,7 +87,7 @@ TEST_CASE("Past sessions survive a restart, and damaged records are dropped") {
   std::filesystem::remove_all(directory);
 }
 
-TEST_CASE("A session record is read as it was written, and a damaged one is rejected") {
+TEST_CASE("a session record is read as it was written, and a damaged one is rejected") {
   const SessionRecord whole{
       "main", "arena", "a",  std::string("\0\xff ann", 6), "Ann's TV in the kitchen", 1'700'000'000, 1'700'000'010,
       10,     5'000,   ~0ull};
@@ -109,7 +109,7 @@ TEST_CASE("A session record is read as it was written, and a damaged one is reje
 }
 
 TEST_CASE(
-    "A token is valid for its lifetime plus half a lifetime after its last use, and a token in use does not expire") {
+    "a token is valid for its lifetime plus half a lifetime after its last use, and a token in use does not expire") {
   Gate gate;
   gate.settings.token_lifetime = 4h;
   gate.idle = 30min;
@@ -143,7 +143,7 @@ TEST_CASE(
   CHECK(gate.admission->renew(long_time, visitor, gate.idle) == Admission::Renewal::expired);
 }
 
-TEST_CASE("A claimed ticket is valid for as long as a token, and a waiting one for as long as it waits") {
+TEST_CASE("a claimed ticket is valid for as long as a token, and a waiting one for as long as it waits") {
   Gate gate(1);
   gate.settings.token_lifetime = 1h;
   gate.settings.refresh = 10min;
@@ -174,7 +174,7 @@ TEST_CASE("A claimed ticket is valid for as long as a token, and a waiting one f
   CHECK(gate.refusal(gate.show(ticket)) == access::DenyReason::ticket_expired);
 }
 
-TEST_CASE("At the bound of entries in memory no session returns around a limit, and without limits all are served") {
+TEST_CASE("at the bound of entries in memory no session returns around a limit, and without limits all are served") {
   Gate gate;
   gate.settings.max_sessions = 100;
   gate.admission.emplace(gate.clock, gate.log, gate.metrics, gate.settings, 2);

@@ -29,7 +29,7 @@ std::size_t lines_with(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-TEST_CASE("Channels beyond the bound share one series, which sums up their sessions") {
+TEST_CASE("channels beyond the bound share one series, which sums up their sessions") {
   base::ManualClock clock;
   base::Metrics metrics;
   access::Sessions sessions(clock, metrics, 100, std::make_shared<base::ChannelLabels>(2));
@@ -42,7 +42,7 @@ TEST_CASE("Channels beyond the bound share one series, which sums up their sessi
 }
 
 TEST_CASE(
-    "Waiting times are reported for each lane, not for each channel, and the series of 2,000 channels are bounded") {
+    "waiting times are reported for each lane, not for each channel, and the series of 2,000 channels are bounded") {
   base::ManualClock clock;
   base::LogSettings silent;
   silent.level = base::LogLevel::off;

@@ -28,7 +28,7 @@ struct SessionsServer {
 
 }  // namespace
 
-TEST_CASE("An opened session counts for its channel until it is released") {
+TEST_CASE("an opened session counts for its channel until it is released") {
   SessionsServer h;
   const auto a = h.sessions.open("a", 10s), b = h.sessions.open("b", 10s);
   REQUIRE((a && b));
@@ -42,7 +42,7 @@ TEST_CASE("An opened session counts for its channel until it is released") {
   CHECK(h.sessions.count("a") == 0);
 }
 
-TEST_CASE("A session that is not renewed is released within one second after its idle time") {
+TEST_CASE("a session that is not renewed is released within one second after its idle time") {
   SessionsServer h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
@@ -54,7 +54,7 @@ TEST_CASE("A session that is not renewed is released within one second after its
   CHECK(h.sweep().empty());
 }
 
-TEST_CASE("A renewed session lasts, however long it is watched") {
+TEST_CASE("a renewed session lasts, however long it is watched") {
   SessionsServer h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
@@ -67,7 +67,7 @@ TEST_CASE("A renewed session lasts, however long it is watched") {
   CHECK(h.sweep() == std::set<SessionId>{*id});
 }
 
-TEST_CASE("A session whose idle time is shortened is released after that time once, unless it is renewed") {
+TEST_CASE("a session whose idle time is shortened is released after that time once, unless it is renewed") {
   SessionsServer h;
   const auto leaves = h.sessions.open("a", 30s), is_back = h.sessions.open("a", 30s), is_old = h.sessions.open("a", 3s);
   REQUIRE((leaves && is_back && is_old));
@@ -83,7 +83,7 @@ TEST_CASE("A session whose idle time is shortened is released after that time on
   CHECK_FALSE(h.sessions.shorten(*leaves, 5s));
 }
 
-TEST_CASE("A session of a former process is adopted") {
+TEST_CASE("a session of a former process is adopted") {
   SessionsServer h;
   CHECK(h.sessions.renew(42, "a", 10s) == Sessions::Renewal::adopted);
   CHECK(h.sessions.count("a") == 1);
@@ -91,7 +91,7 @@ TEST_CASE("A session of a former process is adopted") {
   CHECK(h.sessions.count("a") == 1);
 }
 
-TEST_CASE("A session that was released and adopted again is released exactly once more") {
+TEST_CASE("a session that was released and adopted again is released exactly once more") {
   SessionsServer h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);
@@ -105,7 +105,7 @@ TEST_CASE("A session that was released and adopted again is released exactly onc
   CHECK(h.sessions.count() == 0);
 }
 
-TEST_CASE("A step of the wall clock releases no session") {
+TEST_CASE("a step of the wall clock releases no session") {
   SessionsServer h;
   REQUIRE(h.sessions.open("a", 10s));
   h.clock.step_wall(1h);
@@ -114,7 +114,7 @@ TEST_CASE("A step of the wall clock releases no session") {
   CHECK(h.sweep().empty());
 }
 
-TEST_CASE("At the bound no session is opened, and active sessions are renewed") {
+TEST_CASE("at the bound no session is opened, and active sessions are renewed") {
   base::ManualClock clock;
   base::Metrics metrics;
   Sessions sessions(clock, metrics, 2);
@@ -129,7 +129,7 @@ TEST_CASE("At the bound no session is opened, and active sessions are renewed") 
   CHECK(sessions.open("a", 10s));
 }
 
-TEST_CASE("Concurrent threads never exceed the bound of sessions, and the count returns to zero") {
+TEST_CASE("concurrent threads never exceed the bound of sessions, and the count returns to zero") {
   base::ManualClock clock;
   base::Metrics metrics;
   Sessions sessions(clock, metrics, 500);
@@ -164,7 +164,7 @@ TEST_CASE("Concurrent threads never exceed the bound of sessions, and the count 
   CHECK(sessions.count("a") == 0);
 }
 
-TEST_CASE("The gauge and the counters follow the sessions") {
+TEST_CASE("the gauge and the counters follow the sessions") {
   SessionsServer h;
   const auto id = h.sessions.open("a", 10s);
   REQUIRE(id);

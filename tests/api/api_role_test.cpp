@@ -56,7 +56,7 @@ struct Server {
 
 }  // namespace
 
-TEST_CASE("Every route of the API is described, and every described path is a route") {
+TEST_CASE("every route of the API is described, and every described path is a route") {
   Server h;
   REQUIRE(h.role->start());
   const auto document = base::json::parse(h.get("/api/v1/openapi.json")->body());
@@ -74,7 +74,7 @@ TEST_CASE("Every route of the API is described, and every described path is a ro
   }
 }
 
-TEST_CASE("The API's responses can be revalidated") {
+TEST_CASE("the API's responses can be revalidated") {
   Server h;
   const auto first = h.get("/api/v1/channels");
   const auto etag = first->header("ETag");
@@ -82,7 +82,7 @@ TEST_CASE("The API's responses can be revalidated") {
   CHECK(h.get("/api/v1/caches", {{"If-None-Match", etag}})->status() == 200);
 }
 
-TEST_CASE("A reload changes what the API lists") {
+TEST_CASE("a reload changes what the API lists") {
   Server h;
   CHECK(h.get("/api/v1/channels")->body().find("\"demo\"") != std::string::npos);
   REQUIRE(h.role->reload(settings("{}", R"([{"id":"final","source":"http://o/index.m3u8"}])")));
@@ -91,7 +91,7 @@ TEST_CASE("A reload changes what the API lists") {
   CHECK(h.get("/api/v1/caches")->body() == R"({"caches":[]})");
 }
 
-TEST_CASE("Invalid API settings are refused with their key") {
+TEST_CASE("invalid API settings are refused with their key") {
   config::Schema schema;
   api::role_type().add_section(schema);
   for (const std::string wrong :

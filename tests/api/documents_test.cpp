@@ -37,7 +37,7 @@ void collect_references(const base::json::Value& value, std::set<std::string>& o
 
 }  // namespace
 
-TEST_CASE("Channels are listed in their order, with the URL for a player") {
+TEST_CASE("channels are listed in their order, with the URL for a player") {
   const auto value = parsed(channels_document(two_channels(), {}));
   const auto& channels = value.find("channels")->array;
   REQUIRE(channels.size() == 2);
@@ -47,20 +47,20 @@ TEST_CASE("Channels are listed in their order, with the URL for a player") {
   CHECK(channels[1].text("title") == "other");
 }
 
-TEST_CASE("Playback URLs begin with the balancer's address when it is configured") {
+TEST_CASE("playback URLs begin with the balancer's address when it is configured") {
   ApiSettings settings;
   settings.balancer_url = "https://live.example/";
   const auto value = parsed(channels_document(two_channels(), settings));
   CHECK(value.find("channels")->array[0].text("playback_url") == "https://live.example/live/demo/index.m3u8");
 }
 
-TEST_CASE("The source of a channel is not in the document for apps") {
+TEST_CASE("the source of a channel is not in the document for apps") {
   auto event = two_channels();
   event.channels[0].source = "http://secret-origin/index.m3u8";
   CHECK(channels_document(event, {}).find("secret-origin") == std::string::npos);
 }
 
-TEST_CASE("Caches are listed with the URL to ping") {
+TEST_CASE("caches are listed with the URL to ping") {
   ApiSettings settings;
   settings.caches = {{"stadium", "http://s:81/"}};
   const auto value = parsed(caches_document(settings));
@@ -71,7 +71,7 @@ TEST_CASE("Caches are listed with the URL to ping") {
   CHECK(caches_document({}) == R"({"caches":[]})");
 }
 
-TEST_CASE("The OpenAPI document describes every path, and every reference in it can be resolved") {
+TEST_CASE("the OpenAPI document describes every path, and every reference in it can be resolved") {
   const auto document = parsed(openapi_document("1.2.3"));
   CHECK(document.text("openapi") == "3.1.0");
   CHECK(document.find("info")->text("version") == "1.2.3");
@@ -90,7 +90,7 @@ TEST_CASE("The OpenAPI document describes every path, and every reference in it 
   }
 }
 
-TEST_CASE("An app's request names its channel, and members that are reserved for operators are refused") {
+TEST_CASE("an app's request names its channel, and members that are reserved for operators are refused") {
   http::Request request;
   request.client = "192.0.2.7";
   request.body = R"({"channel":"demo","ticket":"t","cache":"stadium"})";
@@ -110,7 +110,7 @@ TEST_CASE("An app's request names its channel, and members that are reserved for
   }
 }
 
-TEST_CASE("Only a request with the operator's token may name an account") {
+TEST_CASE("only a request with the operator's token may name an account") {
   http::Request request;
   request.client = "192.0.2.7";
   request.body = R"({"channel":"demo","account":"ann","device":"TV","client":"198.51.100.9","lane":"paid"})";
@@ -141,7 +141,7 @@ TEST_CASE("Only a request with the operator's token may name an account") {
   CHECK(refused(base::ErrorKind::forbidden));
 }
 
-TEST_CASE("A session's report has at least one member and valid names of caches") {
+TEST_CASE("a session's report has at least one member and valid names of caches") {
   http::Request request;
   request.client = "192.0.2.7";
   request.body =
@@ -162,14 +162,14 @@ TEST_CASE("A session's report has at least one member and valid names of caches"
   }
 }
 
-TEST_CASE("The balancer in the same process is requested at the address of the front listener") {
+TEST_CASE("the balancer in the same process is requested at the address of the front listener") {
   CHECK(own_front_url({"0.0.0.0:8080"}) == "http://127.0.0.1:8080");
   CHECK(own_front_url({"[::]:8080", "1.2.3.4:1"}) == "http://[::1]:8080");
   CHECK(own_front_url({"127.0.0.1:0"}) == "");
   CHECK(own_front_url({}) == "");
 }
 
-TEST_CASE("The API's documents have the members that its schema requires") {
+TEST_CASE("the API's documents have the members that its schema requires") {
   ApiSettings settings;
   settings.caches = {{"stadium", "http://s:81"}};
   const auto document = parsed(openapi_document("1"));

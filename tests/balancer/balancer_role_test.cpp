@@ -135,7 +135,7 @@ struct BalancerRoleServer {
 
 }  // namespace
 
-TEST_CASE("The balancer starts, receives heartbeats, and reports its nodes and channels") {
+TEST_CASE("the balancer starts, receives heartbeats, and reports its nodes and channels") {
   BalancerRoleServer h;
   CHECK(h.role->ready());
   CHECK(h.state() == "unheard");
@@ -151,7 +151,7 @@ TEST_CASE("The balancer starts, receives heartbeats, and reports its nodes and c
   CHECK(nodes->find("nodes")->array.at(0).text("id") == "stadium");
 }
 
-TEST_CASE("The balancer's timers detect a silent node and its return") {
+TEST_CASE("the balancer's timers detect a silent node and its return") {
   BalancerRoleServer h;
   CHECK(h.beat(1)->status() == 200);
   // In steps that a check sees, because one large step looks like a suspended process.
@@ -165,7 +165,7 @@ TEST_CASE("The balancer's timers detect a silent node and its return") {
   CHECK(h.state() == "up");
 }
 
-TEST_CASE("A reload changes channels and nodes, and an invalid one changes nothing") {
+TEST_CASE("a reload changes channels and nodes, and an invalid one changes nothing") {
   BalancerRoleServer h;
   CHECK(h.beat(1)->status() == 200);
   REQUIRE(h.role->reload(h.settings(R"([{"id":"final","source":"http://127.0.0.1:9/index.m3u8"}])",
@@ -183,14 +183,14 @@ TEST_CASE("A reload changes channels and nodes, and an invalid one changes nothi
   CHECK(h.described().find("channels")->array.at(0).text("id") == "final");
 }
 
-TEST_CASE("A balancer that drains is not ready") {
+TEST_CASE("a balancer that drains is not ready") {
   BalancerRoleServer h;
   CHECK(h.role->ready());
   h.role->drain();
   CHECK_FALSE(h.role->ready());
 }
 
-TEST_CASE("A configuration of a balancer without signing keys is refused") {
+TEST_CASE("a configuration of a balancer without signing keys is refused") {
   config::Schema schema;
   schema.add(contracts::event_section(), config::Presence::defaulted);
   balancer::role_type().add_section(schema);

@@ -24,7 +24,7 @@ std::string problem_of(const std::string& section) {
 
 }  // namespace
 
-TEST_CASE("A balancer needs a state directory; other settings have defaults") {
+TEST_CASE("a balancer needs a state directory; other settings have defaults") {
   const auto outcome = read_section(R"({"state_dir":"s"})");
   REQUIRE(outcome.settings);
   const auto& settings = outcome.settings->get<BalancerSettings>("balancer");
@@ -36,7 +36,7 @@ TEST_CASE("A balancer needs a state directory; other settings have defaults") {
   CHECK(problem_of("{}").find("state_dir") != std::string::npos);
 }
 
-TEST_CASE("Every setting of the balancer is read") {
+TEST_CASE("every setting of the balancer is read") {
   const auto outcome = read_section(
       R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a:1"},{"id":"b"}],"node_timeout":"3s","session_idle":"1s",
       "max_sessions":10,"direct_players":["My"],"origin":{"connect_timeout":"100ms","first_byte_timeout":"200ms","low_speed_window":"300ms",
@@ -63,7 +63,7 @@ TEST_CASE("Every setting of the balancer is read") {
   CHECK(source.max_waiting == 6);
 }
 
-TEST_CASE("Invalid balancer sections are refused with the key") {
+TEST_CASE("invalid balancer sections are refused with the key") {
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a"},{"id":"a"}]})").find("\"a\" is used twice") !=
         std::string::npos);
   CHECK(problem_of(R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a/path/"}]})").find("balancer.nodes[0].url") !=
@@ -74,7 +74,7 @@ TEST_CASE("Invalid balancer sections are refused with the key") {
   CHECK(problem_of(R"({"state_dir":""})").find("balancer.state_dir") != std::string::npos);
 }
 
-TEST_CASE("Records of twice as many sessions as allowed are kept, and of at least 65,536") {
+TEST_CASE("records of twice as many sessions as allowed are kept, and of at least 65,536") {
   BalancerSettings settings;
   settings.max_sessions = 100'000;
   CHECK(settings.max_saved_sessions() == 200'000);

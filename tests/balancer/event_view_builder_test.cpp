@@ -7,7 +7,7 @@ using namespace tribune;
 using namespace tribune::balancer;
 using namespace std::chrono_literals;
 
-TEST_CASE("Requests see the settings of the configuration that was published last") {
+TEST_CASE("requests see the settings of the configuration that was published last") {
   test::PlaylistFlowFixture s;
   contracts::Event event;
   contracts::Channel channel;

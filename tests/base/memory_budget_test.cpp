@@ -46,11 +46,11 @@ TEST_CASE("a later request of one component takes nothing that another one was g
   CHECK(*first.grant() == 80 * kBudgetMiB);
   second.ask(80 * kBudgetMiB);
   CHECK(*second.grant() == 20 * kBudgetMiB);
-  SUBCASE("until the other one is granted its share again, as at a reload") {
+  SUBCASE("the other one is granted its share again, as at a reload") {
     CHECK(*first.grant() == 50 * kBudgetMiB);
     CHECK(*second.grant() == 50 * kBudgetMiB);
   }
-  SUBCASE("until the other one requests less") {
+  SUBCASE("the other one requests less") {
     first.ask(10 * kBudgetMiB);
     CHECK(*second.grant() == 20 * kBudgetMiB);
     CHECK(*first.grant() == 10 * kBudgetMiB);

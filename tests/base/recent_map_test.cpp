@@ -16,7 +16,7 @@ std::string keys(const RecentMap<int, std::string>& map) {
 
 }  // namespace
 
-TEST_CASE("A map returns its least recently used entry") {
+TEST_CASE("a map returns its least recently used entry") {
   RecentMap<int, std::string> map;
   CHECK(map.oldest() == nullptr);
   for (const int key : {1, 2, 3}) CHECK(map.try_emplace(key, "made").second);
@@ -31,7 +31,7 @@ TEST_CASE("A map returns its least recently used entry") {
   CHECK(map.peek(9) == nullptr);
 }
 
-TEST_CASE("An erased entry can be inserted again") {
+TEST_CASE("an erased entry can be inserted again") {
   RecentMap<int, std::string> map;
   for (const int key : {1, 2, 3, 4}) map.try_emplace(key, std::to_string(key));
   CHECK(map.erase(2));

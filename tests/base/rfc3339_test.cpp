@@ -5,7 +5,7 @@
 using namespace tribune;
 using base::parse_rfc3339;
 
-TEST_CASE("Times are read according to RFC 3339") {
+TEST_CASE("times are read according to RFC 3339") {
   const auto at = parse_rfc3339("2026-06-01T20:00:00Z");
   REQUIRE(at);
   CHECK(base::unix_seconds(*at) == 1'780'344'000);

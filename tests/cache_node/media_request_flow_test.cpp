@@ -38,7 +38,7 @@ void damage(const Folder& folder, const std::function<void(const std::filesystem
 
 TEST_CASE_FIXTURE(
     MediaRequestFlowFixture,
-    "A link that is forged, changed, expired or of another channel gets 403, without a request to the origin") {
+    "a link that is forged, changed, expired or of another channel gets 403, without a request to the origin") {
   const auto good = node.link();
   const auto query = contracts::signed_query(keys(), good, node.clock.wall_now());
   auto expired = good;
@@ -58,7 +58,7 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(MediaRequestFlowFixture,
-                  "A channel that is not in the map gets 404, without a request to the origin") {
+                  "a channel that is not in the map gets 404, without a request to the origin") {
   const contracts::Link link{"ghost", "e1", "seg1.ts", "", base::unix_seconds(node.clock.wall_now()) + 100};
   const auto seen =
       ended(node.ask_raw("ghost", "e1", "seg1.ts", contracts::signed_query(keys(), link, node.clock.wall_now())));
@@ -68,7 +68,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
 }
 
 TEST_CASE_FIXTURE(MediaRequestFlowFixture,
-                  "The first request is a miss, concurrent ones share its fill, and later ones are hits") {
+                  "the first request is a miss, concurrent ones share its fill, and later ones are hits") {
   const auto first = node.ask();
   const auto second = node.ask("seg1.ts", {}, 1);
   node.answer(node.origin(), body);
@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
   CHECK(node.node_metrics.waiters.value() == 0);
 }
 
-TEST_CASE_FIXTURE(MediaRequestFlowFixture, "Query keys after the signature do not change the object") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture, "query keys after the signature do not change the object") {
   node.fill("seg1.ts", body);
   const auto link = node.link();
   const auto query = contracts::signed_query(keys(), link, node.clock.wall_now()) + "&CMCD=bl%3D5&_HLS_msn=7";
@@ -100,7 +100,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture, "Query keys after the signature do no
 
 TEST_CASE_FIXTURE(
     MediaRequestFlowFixture,
-    "Concurrent requests of a cold object cause one request to the origin, and the first viewer may leave") {
+    "concurrent requests of a cold object cause one request to the origin, and the first viewer may leave") {
   const auto first = node.ask_slowly("seg1.ts");
   const auto asked = node.origin();
   std::vector<std::shared_ptr<RecordedResponse>> crowd;
@@ -124,7 +124,7 @@ TEST_CASE_FIXTURE(
   CHECK(first->wait_end());
 }
 
-TEST_CASE_FIXTURE(MediaRequestFlowFixture, "Ranges of a running fill wait only for their own bytes") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture, "ranges of a running fill wait only for their own bytes") {
   const auto asked_by_first = node.ask();
   const auto asked = node.origin();
   node.workers.on(0, [&] {
@@ -151,7 +151,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture, "Ranges of a running fill wait only f
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(MediaRequestFlowFixture, "A slow viewer has at most 512 KiB of unsent bytes") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture, "a slow viewer has at most 512 KiB of unsent bytes") {
   FakeExchange* exchange = nullptr;
   const auto big = body_of(2 << 20);
   const auto seen = node.ask_slowly("big.ts", &exchange);
@@ -172,7 +172,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture, "A slow viewer has at most 512 KiB of
   CHECK(seen->most_unsent <= 512 * 1024);
 }
 
-TEST_CASE("A restarted node serves complete objects, and fills incomplete ones again") {
+TEST_CASE("a restarted node serves complete objects, and fills incomplete ones again") {
   const Folder folder;
   const auto body = body_of(200'000), half = body_of(200'000, 2);
   {
@@ -202,8 +202,7 @@ TEST_CASE("A restarted node serves complete objects, and fills incomplete ones a
   CHECK(anew->body() == half);
 }
 
-TEST_CASE(
-    "After a restart a file that was truncated, extended, corrupted or removed is detected, dropped and filled again") {
+TEST_CASE("after a restart a truncated, extended, corrupted or removed file is detected, dropped and filled again") {
   const auto body = body_of(200'000);
   const std::function<void(const std::filesystem::path&)> ways[] = {
       [](const auto& file) { std::filesystem::resize_file(file, 1000); },
@@ -252,7 +251,7 @@ TEST_CASE(
 }
 
 TEST_CASE_FIXTURE(MediaRequestFlowFixture,
-                  "A file that is truncated while the node runs is detected by its length before it is sent") {
+                  "a file that is truncated while the node runs is detected by its length before it is sent") {
   node.fill("seg1.ts", body);
   damage(folder, [](const auto& file) { std::filesystem::resize_file(file, 5); });
   node.open_files.forget(object_key(node.link()).id);
@@ -261,7 +260,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
   CHECK(ended(seen)->body() == body);
 }
 
-TEST_CASE("Files without a record are removed, and files of objects stay") {
+TEST_CASE("files without a record are removed, and files of objects stay") {
   const Folder folder;
   const auto body = body_of(50'000);
   {
@@ -280,7 +279,7 @@ TEST_CASE("Files without a record are removed, and files of objects stay") {
   CHECK(folder.files("objects") == std::vector{kept});
 }
 
-TEST_CASE("Evicted objects are removed from disk and index, also after a restart") {
+TEST_CASE("evicted objects are removed from disk and index, also after a restart") {
   const Folder folder;
   NodeUnderTest::Options options;
   options.max_bytes = 500'000;
@@ -301,7 +300,7 @@ TEST_CASE("Evicted objects are removed from disk and index, also after a restart
 }
 
 TEST_CASE_FIXTURE(MediaRequestFlowFixture,
-                  "While the disk fails objects are kept in RAM, and the disk is used again when it recovers") {
+                  "while the disk fails objects are kept in RAM, and the disk is used again when it recovers") {
   std::filesystem::rename(folder / "tmp", folder / "away");
   node.fill("seg1.ts", body);
   CHECK(node.index.totals().objects == 0);
@@ -317,7 +316,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
   CHECK(node.index.totals().objects == 1);
 }
 
-TEST_CASE_FIXTURE(MediaRequestFlowFixture, "An empty object is stored and served") {
+TEST_CASE_FIXTURE(MediaRequestFlowFixture, "an empty object is stored and served") {
   node.fill("empty.vtt", "", {{"Content-Type", "text/vtt"}});
   const auto seen = ended(node.ask("empty.vtt"));
   CHECK(seen->status() == 200);
@@ -328,7 +327,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture, "An empty object is stored and served
 }
 
 TEST_CASE_FIXTURE(MediaRequestFlowFixture,
-                  "The channel map is saved for the next start, and a damaged one is ignored") {
+                  "the channel map is saved for the next start, and a damaged one is ignored") {
   node.settle();
   ChannelMapStore keeper(folder.path(), node.disk_maintenance, node.log);
   keeper.load();
@@ -343,7 +342,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
 
 TEST_CASE_FIXTURE(
     MediaRequestFlowFixture,
-    "Links that any balancer lists are accepted, also after a restart of the node, until each of them reports others") {
+    "links that any balancer lists are accepted, also after a node's restart, until each of them reports others") {
   const auto answer = [](const std::string& listed) {
     return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"peers":[])" +
            (listed.empty() ? "" : ",\"listed_links\":" + listed) + "}";
@@ -371,7 +370,7 @@ TEST_CASE_FIXTURE(
 
 TEST_CASE_FIXTURE(
     MediaRequestFlowFixture,
-    "The listed links of a balancer expire when it is removed from the settings, or after a day without it") {
+    "the listed links of a balancer expire when it is removed from the settings, or after a day without it") {
   const auto answer = [](std::int64_t from) {
     return R"({"version":"1","channels":[{"id":"demo","base":"http://origin.test/live/","extra_origins":[]}],"listed_links":{"demo":)" +
            std::to_string(from) + "}}";
@@ -397,7 +396,7 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(MediaRequestFlowFixture,
-                  "An expired link is served while playlists list it, and a forged one is not") {
+                  "an expired link is served while playlists list it, and a forged one is not") {
   node.fill("seg1.ts", body);
   auto link = node.link();
   link.expires = base::unix_seconds(node.clock.wall_now()) - 600;
@@ -414,7 +413,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
             ->note.reason == "link_expired");
 }
 
-TEST_CASE("Viewers are counted within 7 percent, and forgotten after two windows") {
+TEST_CASE("viewers are counted within 7 percent, and forgotten after two windows") {
   ViewerEstimate viewers;
   for (int round = 0; round < 3; ++round)
     for (std::uint16_t port = 1; port <= 3000; ++port) viewers.add("192.0.2.7", port);
@@ -427,7 +426,7 @@ TEST_CASE("Viewers are counted within 7 percent, and forgotten after two windows
 }
 
 TEST_CASE_FIXTURE(MediaRequestFlowFixture,
-                  "Viewers get an object at the pace of their own link, and other nodes get it without a pace") {
+                  "viewers get an object at the pace of their own link, and other nodes get it without a pace") {
   const auto ask = [&](std::int64_t pace_kbps, http::Headers headers = {}) {
     auto link = node.link();
     link.pace_kbps = pace_kbps;
@@ -450,7 +449,7 @@ TEST_CASE_FIXTURE(MediaRequestFlowFixture,
 
 TEST_CASE_FIXTURE(
     MediaRequestFlowFixture,
-    "With cmsd each response states the bandwidth of a viewer while the node is in duress, and not afterwards") {
+    "with cmsd each response states the bandwidth of a viewer while the node is in duress, and not afterwards") {
   auto view = std::make_shared<NodeView>(*node.view.get());
   view->settings.cmsd = true;
   node.view.publish(view);

@@ -7,9 +7,8 @@
 
 #include "config/settings.h"
 
-namespace example {
+namespace tribune::test {
 
-using namespace tribune;
 using namespace std::chrono_literals;
 
 enum class Colour { red, blue };
@@ -89,4 +88,4 @@ inline config::Schema schema() {
   return made;
 }
 
-}  // namespace example
+}  // namespace tribune::test

@@ -12,7 +12,7 @@ bool reference_contains(const std::string& text, std::string_view part) { return
 }  // namespace
 
 TEST_CASE("the reference has a line for every key, with type, allowed values, default and meaning") {
-  const auto page = example::schema().reference();
+  const auto page = test::schema().reference();
   CHECK(reference_contains(page, "| `listen` | list of text | addresses | *required* | Where it listens. |\n"));
   CHECK(reference_contains(page, "| `open` | true or false |  | `true` | Whether it is open. |\n"));
   CHECK(reference_contains(page, "| `colour` | choice | red, blue | `\"blue\"` | Its colour. |\n"));
@@ -20,7 +20,7 @@ TEST_CASE("the reference has a line for every key, with type, allowed values, de
 }
 
 TEST_CASE("nested sections have headings of their own, linked from their parent") {
-  const auto page = example::schema().reference();
+  const auto page = test::schema().reference();
   CHECK(reference_contains(page, "\n## `front`\n"));
   CHECK(reference_contains(page, "\n### `front.limits`\n"));
   CHECK(reference_contains(page, "\n### `front.nodes`\n"));
@@ -28,17 +28,17 @@ TEST_CASE("nested sections have headings of their own, linked from their parent"
 }
 
 TEST_CASE("neither the reference nor a sample shows a key of a former version") {
-  const auto schema = example::schema();
+  const auto schema = test::schema();
   CHECK_FALSE(reference_contains(schema.reference(), "spares"));
   CHECK_FALSE(reference_contains(schema.sample({"", R"({"front": {}})", true}), "spares"));
 }
 
 TEST_CASE("a vertical bar in a text does not break the table") {
-  CHECK(reference_contains(example::schema().reference(), "| How long \\| it may idle. |"));
+  CHECK(reference_contains(test::schema().reference(), "| How long \\| it may idle. |"));
 }
 
 TEST_CASE("a sample passes the parser of the same tables, and keeps its given values") {
-  const auto schema = example::schema();
+  const auto schema = test::schema();
   for (const bool every_key : {false, true}) {
     const auto text =
         schema.sample({"For tests.\nSecond line.",
@@ -47,7 +47,7 @@ TEST_CASE("a sample passes the parser of the same tables, and keeps its given va
     CHECK(text.starts_with("// For tests.\n// Second line.\n{\n"));
     const auto outcome = schema.read(text);
     REQUIRE_MESSAGE(outcome.settings, config::describe(outcome.problems, "sample", text));
-    const auto& server = outcome.settings->get<example::Server>("front");
+    const auto& server = outcome.settings->get<test::Server>("front");
     CHECK(server.nodes.size() == 2);
     CHECK(server.limits.count == 7);
     CHECK(server.listen == std::vector<std::string>{"127.0.0.1:80"});
@@ -56,7 +56,7 @@ TEST_CASE("a sample passes the parser of the same tables, and keeps its given va
 }
 
 TEST_CASE("a sample with every key has the other keys at their defaults, as comments") {
-  const auto schema = example::schema();
+  const auto schema = test::schema();
   const std::string values = R"({"front": {}})";
   CHECK(reference_contains(schema.sample({"", values, true}), "// \"colour\": \"blue\","));
   CHECK(reference_contains(schema.sample({"", values, true}), "// \"idle\": \"75s\","));
@@ -64,6 +64,6 @@ TEST_CASE("a sample with every key has the other keys at their defaults, as comm
 }
 
 TEST_CASE("a sample keeps an unknown key, so that its check reports it") {
-  const auto text = example::schema().sample({"", R"({"front": {"colr": "red"}})", false});
-  CHECK_FALSE(example::schema().read(text).settings);
+  const auto text = test::schema().sample({"", R"({"front": {"colr": "red"}})", false});
+  CHECK_FALSE(test::schema().read(text).settings);
 }

@@ -11,7 +11,7 @@ namespace {
 
 /// The problems as lines, or "" when the text is valid.
 std::string problems_of(std::string_view text) {
-  const auto outcome = example::schema().read(text);
+  const auto outcome = test::schema().read(text);
   CHECK(outcome.settings.has_value() == outcome.problems.empty());
   return config::describe(outcome.problems, "f", text);
 }
@@ -25,7 +25,7 @@ bool contains(const std::string& text, std::string_view part) { return text.find
 }  // namespace
 
 TEST_CASE("a valid file gives its values, and defaults for absent keys") {
-  const auto outcome = example::schema().read(R"(
+  const auto outcome = test::schema().read(R"(
     // a comment
     {
       "front": {
@@ -37,9 +37,9 @@ TEST_CASE("a valid file gives its values, and defaults for absent keys") {
       }
     })");
   REQUIRE(outcome.settings);
-  const auto& server = outcome.settings->get<example::Server>("front");
+  const auto& server = outcome.settings->get<test::Server>("front");
   CHECK(server.listen == std::vector<std::string>{"127.0.0.1:80", "[::1]:81"});
-  CHECK(server.colour == example::Colour::red);
+  CHECK(server.colour == test::Colour::red);
   CHECK(server.limits.idle == 2s);
   CHECK(server.limits.head == 2048);
   CHECK(server.limits.count == 100);
@@ -49,13 +49,13 @@ TEST_CASE("a valid file gives its values, and defaults for absent keys") {
 }
 
 TEST_CASE("an absent section with defaults is present, and an absent optional one is not") {
-  const auto outcome = example::schema().read(in_front(R"("open": true)"));
+  const auto outcome = test::schema().read(in_front(R"("open": true)"));
   REQUIRE(outcome.settings);
-  CHECK(outcome.settings->get<example::Other>("other").text == "as it was");
+  CHECK(outcome.settings->get<test::Other>("other").text == "as it was");
   CHECK_FALSE(outcome.settings->has("spare"));
-  const auto with = example::schema().read(R"({"front": {"listen": []}, "spare": {"text": "new"}})");
+  const auto with = test::schema().read(R"({"front": {"listen": []}, "spare": {"text": "new"}})");
   REQUIRE(with.settings);
-  CHECK(with.settings->get<example::Other>("spare").text == "new");
+  CHECK(with.settings->get<test::Other>("spare").text == "new");
 }
 
 TEST_CASE("all problems are listed at once, each with file, line, column and key, in the order of the file") {
@@ -133,7 +133,7 @@ TEST_CASE("a rule about a section runs when its values are valid, and is reporte
 }
 
 TEST_CASE("a rule about the whole file runs when every section is valid, and is reported at its own position") {
-  auto schema = example::schema();
+  auto schema = test::schema();
   schema.check("spare", [](const config::Settings& settings) {
     return settings.has("spare") ? std::string("spare it") : std::string();
   });

@@ -6,7 +6,7 @@
 
 using namespace tribune::contracts;
 
-TEST_CASE("The channel map names every channel's origins, and its version follows the content") {
+TEST_CASE("the channel map names every channel's origins, and its version follows the content") {
   Event event;
   event.channels.resize(2);
   event.channels[0].id = "a";
@@ -26,7 +26,7 @@ TEST_CASE("The channel map names every channel's origins, and its version follow
   CHECK(channel_map(event).version != map.version);
 }
 
-TEST_CASE("Channel maps with invalid or ambiguous origins are refused") {
+TEST_CASE("channel maps with invalid or ambiguous origins are refused") {
   for (const std::string text :
        {"", "[]", "{}", R"({"version":"1"})", R"({"version":"","channels":[]})", R"({"version":"1","channels":[1]})",
         R"({"version":"1","channels":[{"id":"a"}]})", R"({"version":"1","channels":[{"id":"a","base":"http://o/x"}]})",

@@ -34,7 +34,7 @@ bool names(const std::string& text, const std::string& part) { return text.find(
 
 }  // namespace
 
-TEST_CASE("An event is read with its defaults") {
+TEST_CASE("an event is read with its defaults") {
   const auto outcome = read_event("{" + kKeys + R"(,"channels":[{"id":"demo","source":"http://o/demo/index.m3u8"}]})");
   REQUIRE(outcome.settings);
   const auto& event = outcome.settings->get<Event>("event");
@@ -45,7 +45,7 @@ TEST_CASE("An event is read with its defaults") {
   CHECK(event.find("other") == nullptr);
 }
 
-TEST_CASE("Every setting of a channel is read") {
+TEST_CASE("every setting of a channel is read") {
   const auto outcome =
       read_event("{" + kKeys + R"(,"clock_skew":"5s","channels":[{"id":"a","title":"A","source":"https://o/a.m3u8",
       "extra_origins":["https://ads.example"],"links":"direct","bandwidth_bps":1000000,"link_lifetime":"1h","playlist_limits":{"max_lines":500}}]})");
@@ -62,7 +62,7 @@ TEST_CASE("Every setting of a channel is read") {
   CHECK(event.clock_skew == 5s);
 }
 
-TEST_CASE("Invalid events are refused with their key") {
+TEST_CASE("invalid events are refused with their key") {
   CHECK(names(problem_of(R"({"keys":[]})"), "at least one key"));
   CHECK(names(
       problem_of("{" + kKeys + R"(,"channels":[{"id":"a","source":"http://o/a"},{"id":"a","source":"http://o/b"}]})"),
@@ -85,7 +85,7 @@ TEST_CASE("Invalid events are refused with their key") {
   CHECK(names(problem_of(R"({"keys":[{"id":"k","secret":"0123456789abcdef","not_after":"tomorrow"}]})"), "not_after"));
 }
 
-TEST_CASE("A key ring has the keys in their order, and each ends at its time") {
+TEST_CASE("a key ring has the keys in their order, and each ends at its time") {
   Event event;
   event.keys = {{"new", "0123456789abcdef", "", ""}, {"old", "fedcba9876543210", "", "2026-06-01T20:00:00Z"}};
   const auto ring = key_ring(event);
@@ -104,7 +104,7 @@ TEST_CASE("A key ring has the keys in their order, and each ends at its time") {
   CHECK_FALSE(ring->verify(base::KeyRing::Purpose::link, "x", "old", before->mac, end));
 }
 
-TEST_CASE("A secret is read from its file without the line end") {
+TEST_CASE("a secret is read from its file without the line end") {
   std::string directory = "/tmp/tribune_event_XXXXXX";
   REQUIRE(mkdtemp(directory.data()));
   const auto file = directory + "/secret";

@@ -32,7 +32,7 @@ Heartbeat example_heartbeat() {
 
 }  // namespace
 
-TEST_CASE("Rates of channels are bounded, and an absent list differs from an empty one") {
+TEST_CASE("rates of channels are bounded, and an absent list differs from an empty one") {
   auto h = example_heartbeat();
   h.channel_mbps.reset();
   CHECK_FALSE(heartbeat_from_json(to_json(h))->channel_mbps);
@@ -51,13 +51,13 @@ TEST_CASE("Rates of channels are bounded, and an absent list differs from an emp
   }
 }
 
-TEST_CASE("A heartbeat is read back as the value that was written") {
+TEST_CASE("a heartbeat is read back as the value that was written") {
   const auto read = heartbeat_from_json(to_json(example_heartbeat()));
   REQUIRE(read);
   CHECK(*read == example_heartbeat());
 }
 
-TEST_CASE("Without a count of the origin's statuses, none is counted") {
+TEST_CASE("without a count of the origin's statuses, none is counted") {
   const auto read = heartbeat_from_json(
       R"({"node":"a","run":"r","sent_unix_ms":1,"requests":10,"failures":5,"failures_by_origin":4})");
   REQUIRE(read);
@@ -65,14 +65,14 @@ TEST_CASE("Without a count of the origin's statuses, none is counted") {
   CHECK(read->experience.failures_by_origin_status == 0);
 }
 
-TEST_CASE("A heartbeat needs node, run and time, and unknown members are ignored") {
+TEST_CASE("a heartbeat needs node, run and time, and unknown members are ignored") {
   CHECK(heartbeat_from_json(R"({"node":"a","run":"r","sent_unix_ms":1,"future":{"x":[1]}})"));
   CHECK_FALSE(heartbeat_from_json(R"({"run":"r","sent_unix_ms":1})"));
   CHECK_FALSE(heartbeat_from_json(R"({"node":"a","sent_unix_ms":1})"));
   CHECK_FALSE(heartbeat_from_json(R"({"node":"a","run":"r"})"));
 }
 
-TEST_CASE("Heartbeats out of range or of another type are refused") {
+TEST_CASE("heartbeats out of range or of another type are refused") {
   for (const std::string member :
        {R"("sent_mbps":-1)", R"("sent_mbps":"1")", R"("connections":-1)", R"("connections":1.5)", R"("healthy":1)",
         R"("public_url":"ftp://x")", R"("public_url":"http://x/../path")", R"("public_url":"http://x?q")",

@@ -34,7 +34,7 @@ struct Watched {
 
 }  // namespace
 
-TEST_CASE("The end of the last key is reported a week before, and is a problem when it is reached") {
+TEST_CASE("the end of the last key is reported a week before, and is a problem when it is reached") {
   Watched w;
   w.use({"2026-06-02T00:00:00Z", "2026-06-09T00:00:00Z"});
   CHECK(w.said() == R"({"keys":"ok"})");
@@ -51,7 +51,7 @@ TEST_CASE("The end of the last key is reported a week before, and is a problem w
   CHECK(w.said() == R"({"keys":"ok"})");
 }
 
-TEST_CASE("A key without an end causes no warning") {
+TEST_CASE("a key without an end causes no warning") {
   Watched w;
   w.use({"2026-06-01T01:00:00Z", ""});
   w.clock.advance(24h * 400);
@@ -60,7 +60,7 @@ TEST_CASE("A key without an end causes no warning") {
   CHECK(w.metrics.scrape().find("+Inf") != std::string::npos);
 }
 
-TEST_CASE("A configuration whose keys have all ended is reported with the latest end") {
+TEST_CASE("a configuration whose keys have all ended is reported with the latest end") {
   Event event;
   const auto now = *base::parse_rfc3339("2026-06-01T20:00:00Z");
   CHECK(no_key_signs(event, now).empty());

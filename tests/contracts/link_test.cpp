@@ -18,7 +18,7 @@ bool verifies(const base::KeyRing& ring, const Link& link, std::string_view quer
 
 }  // namespace
 
-TEST_CASE("A signed link is read back as the value that was written") {
+TEST_CASE("a signed link is read back as the value that was written") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example_link(), kNow);
   CHECK(query.starts_with("sig=a%2Fb&n=1&tl=e7x2.1750003600.k1."));
@@ -28,7 +28,7 @@ TEST_CASE("A signed link is read back as the value that was written") {
   CHECK(media_target(*link, query) == "/media/demo/e7x2/720p/seg1.m4s?" + query);
 }
 
-TEST_CASE("A link without an origin query carries only the signature") {
+TEST_CASE("a link without an origin query carries only the signature") {
   const auto ring = test::one_key();
   auto link = example_link();
   link.origin_query.clear();
@@ -39,18 +39,18 @@ TEST_CASE("A link without an origin query carries only the signature") {
   CHECK_FALSE(verifies(ring, link, "a=1&" + query));
 }
 
-TEST_CASE("The same link is always signed with the same text") {
+TEST_CASE("the same link is always signed with the same text") {
   CHECK(signed_query(test::one_key(), example_link(), kNow) ==
         signed_query(test::one_key(), example_link(), kNow + 5min));
 }
 
-TEST_CASE("Every changed bit of a link's query is refused") {
+TEST_CASE("every changed bit of a link's query is refused") {
   const auto ring = test::one_key();
   test::refuse_every_flip(signed_query(ring, example_link(), kNow),
                           [&](const std::string& q) { return verifies(ring, example_link(), q); });
 }
 
-TEST_CASE("Every changed bit of a link's path or channel is refused") {
+TEST_CASE("every changed bit of a link's path or channel is refused") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example_link(), kNow);
   test::refuse_every_flip("720p/seg1.m4s", [&](const std::string& p) {
@@ -61,14 +61,14 @@ TEST_CASE("Every changed bit of a link's path or channel is refused") {
   });
 }
 
-TEST_CASE("A cut link is refused") {
+TEST_CASE("a cut link is refused") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example_link(), kNow);
   for (std::size_t length = 0; length < query.size(); ++length)
     CHECK_FALSE(verifies(ring, example_link(), query.substr(0, length)));
 }
 
-TEST_CASE("Query keys after the signature are not part of the link") {
+TEST_CASE("query keys after the signature are not part of the link") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example_link(), kNow);
   const auto link = verify_link(ring, "demo", "720p/seg1.m4s", query + "&CMCD=bl%3D2000&cache=city", kNow, kSkew);
@@ -76,7 +76,7 @@ TEST_CASE("Query keys after the signature are not part of the link") {
   CHECK(*link == example_link());
 }
 
-TEST_CASE("An origin's own query key with the name of the signature does not affect the signature") {
+TEST_CASE("an origin's own query key with the name of the signature does not affect the signature") {
   const auto ring = test::one_key();
   auto link = example_link();
   link.origin_query = "tl=1.2.3.4&x=tl=5";
@@ -90,7 +90,7 @@ TEST_CASE("An origin's own query key with the name of the signature does not aff
   CHECK_FALSE(has_link(""));
 }
 
-TEST_CASE("A link expires at its time plus the clock skew, with an error of its own") {
+TEST_CASE("a link expires at its time plus the clock skew, with an error of its own") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example_link(), kNow);
   CHECK(verifies(ring, example_link(), query, kNow + 1h));
@@ -101,7 +101,7 @@ TEST_CASE("A link expires at its time plus the clock skew, with an error of its 
   CHECK(late.error().fault == base::Fault::client);
 }
 
-TEST_CASE("An expired link is accepted while playlists list links of the same age, and no older one is") {
+TEST_CASE("an expired link is accepted while playlists list links of the same age, and no older one is") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example_link(), kNow);
   const auto expires = example_link().expires;
@@ -115,7 +115,7 @@ TEST_CASE("An expired link is accepted while playlists list links of the same ag
   CHECK(verify_link(ring, "demo", "720p/seg2.m4s", query, late, kSkew, 0).error().kind == base::ErrorKind::forbidden);
 }
 
-TEST_CASE("A forged expiry is forbidden, not expired") {
+TEST_CASE("a forged expiry is forbidden, not expired") {
   const auto ring = test::one_key();
   auto query = signed_query(ring, example_link(), kNow);
   query.replace(query.find("1750003600"), 10, "1000000000");
@@ -124,7 +124,7 @@ TEST_CASE("A forged expiry is forbidden, not expired") {
   CHECK(link.error().kind == base::ErrorKind::forbidden);
 }
 
-TEST_CASE("A link of another epoch is refused on a cache node's path") {
+TEST_CASE("a link of another epoch is refused on a cache node's path") {
   const auto ring = test::one_key();
   const auto query = signed_query(ring, example_link(), kNow);
   CHECK(verify_media_link(ring, "demo", "e7x2", "720p/seg1.m4s", query, kNow, kSkew));
@@ -133,11 +133,11 @@ TEST_CASE("A link of another epoch is refused on a cache node's path") {
   CHECK(other.error().kind == base::ErrorKind::forbidden);
 }
 
-TEST_CASE("A link of another key with the same id is refused") {
+TEST_CASE("a link of another key with the same id is refused") {
   CHECK_FALSE(verifies(test::one_key(), example_link(), signed_query(test::other_key(), example_link(), kNow)));
 }
 
-TEST_CASE("After a rotation old links are valid until the old key ends") {
+TEST_CASE("after a rotation old links are valid until the old key ends") {
   const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
   const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt},
                              {"old", "the old secret has 32 bytes, too", kNow + 10min}});
@@ -147,7 +147,7 @@ TEST_CASE("After a rotation old links are valid until the old key ends") {
   CHECK(signed_query(after, example_link(), kNow).find(".new.") != std::string::npos);
 }
 
-TEST_CASE("A signature for a token is not valid for a link") {
+TEST_CASE("a signature for a token is not valid for a link") {
   const auto ring = test::one_key();
   const auto made = ring.sign(base::KeyRing::Purpose::token, "demo\ne7x2\n720p/seg1.m4s\n\n1750003600", kNow);
   REQUIRE(made);
@@ -156,7 +156,7 @@ TEST_CASE("A signature for a token is not valid for a link") {
   CHECK(made->mac != good->mac);
 }
 
-TEST_CASE("An invalid link is not signed") {
+TEST_CASE("an invalid link is not signed") {
   const auto ring = test::one_key();
   for (auto change : {+[](Link& l) { l.epoch = "E1"; }, +[](Link& l) { l.epoch = ""; }, +[](Link& l) { l.path = ""; },
                       +[](Link& l) { l.path = "a\nb"; }, +[](Link& l) { l.origin_query = "a b"; },
@@ -168,7 +168,7 @@ TEST_CASE("An invalid link is not signed") {
   CHECK(signed_query(base::KeyRing({}), example_link(), kNow).empty());
 }
 
-TEST_CASE("Malformed and oversized queries are refused") {
+TEST_CASE("malformed and oversized queries are refused") {
   const auto ring = test::one_key();
   const std::string huge(1 << 20, '.');
   for (const std::string& query :
@@ -179,7 +179,7 @@ TEST_CASE("Malformed and oversized queries are refused") {
   }
 }
 
-TEST_CASE("The expiry is one to two lifetimes away and the same for all links that are made within one lifetime") {
+TEST_CASE("the expiry is one to two lifetimes away and the same for all links that are made within one lifetime") {
   const auto at = [](std::int64_t seconds) { return base::WallTime{std::chrono::seconds{seconds}}; };
   CHECK(link_expiry(at(1000), 100s) == 1100);
   CHECK(link_expiry(at(1001), 100s) == 1200);
@@ -189,7 +189,7 @@ TEST_CASE("The expiry is one to two lifetimes away and the same for all links th
   CHECK(link_expiry(at(1000), 0ms) == 1001);
 }
 
-TEST_CASE("A link's pace is signed with it, and has exactly one notation") {
+TEST_CASE("a link's pace is signed with it, and has exactly one notation") {
   const auto ring = test::one_key();
   auto link = example_link();
   link.pace_kbps = 12'000;

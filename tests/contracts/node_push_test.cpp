@@ -8,7 +8,7 @@
 
 using namespace tribune::contracts;
 
-TEST_CASE("Pushes and polls are read as they were written") {
+TEST_CASE("pushes and polls are read as they were written") {
   NodePushPoll question{"stadium", "run1", 7, 12, {}};
   CHECK(news_question_from_json(to_json(question)).value() == question);
   question.results = {{"o1", "", 7, {}}, {"o2", "the disk \"failed\"", 0, {5, 1, 1, 2, 1}}};
@@ -19,7 +19,7 @@ TEST_CASE("Pushes and polls are read as they were written") {
   CHECK(news_from_json(to_json(news)).value() == news);
 }
 
-TEST_CASE("Pushes that are malformed or exceed the bound are refused") {
+TEST_CASE("pushes that are malformed or exceed the bound are refused") {
   for (const char* text : {R"({"number":1,"targets":[],"orders":[{"id":"o"}]})",
                            R"({"number":1,"targets":[],"orders":[{"id":"..","order":{"purge":{"url":"a/b/c"}}}]})"})
     CHECK_FALSE(news_from_json(text));
@@ -34,7 +34,7 @@ TEST_CASE("Pushes that are malformed or exceed the bound are refused") {
     CHECK_FALSE(news_question_from_json(text));
 }
 
-TEST_CASE("The response to a heartbeat is a channel map with peers, and readers without peers ignore them") {
+TEST_CASE("the response to a heartbeat is a channel map with peers, and readers without peers ignore them") {
   Event event;
   event.channels.push_back({});
   event.channels.back().id = "demo";

@@ -28,7 +28,7 @@ std::string leads_to(const OriginSet& set, std::string_view path, std::string_vi
 
 }  // namespace
 
-TEST_CASE("The source's directory is the base") {
+TEST_CASE("the source's directory is the base") {
   CHECK(example_origins().base == "http://origin:8088/live/demo/");
   CHECK(origin_set("http://origin/index.m3u8", {}).base == "http://origin/");
   CHECK(origin_set("http://origin:80/a/", {}).base == "http://origin/a/");
@@ -55,7 +55,7 @@ TEST_CASE("URIs at any other origin have no name") {
   CHECK(named(origin_set("", {}), "http://origin/a") == "none");
 }
 
-TEST_CASE("Every name leads back to its URI") {
+TEST_CASE("every name leads back to its URI") {
   for (const std::string url :
        {"http://origin:8088/live/demo/720p/seg1.m4s?a=1", "http://origin:8088/keys/a.bin", "https://ads.example/x/y?z",
         "http://keys.example:81/k", "http://origin:8088/live/demo/~0/a.ts", "http://origin:8088/live/demo/sp%20ace.ts",
@@ -75,7 +75,7 @@ TEST_CASE("Every name leads back to its URI") {
   }
 }
 
-TEST_CASE("A path that a client or the front listener would change is encoded, followed by the suffix of the file") {
+TEST_CASE("a path that a client or the front listener would change is encoded, followed by the suffix of the file") {
   for (const std::string file : {"%73eg%7e1.ts", "%c3%a9.ts", "a%2fb.ts", "a[1].ts", "a|b.ts"}) {
     CAPTURE(file);
     const auto uri = http::parse_as_written("http://origin:8088/live/demo/" + file);
@@ -91,7 +91,7 @@ TEST_CASE("A path that a client or the front listener would change is encoded, f
   CHECK(canonical_query("a=%2f%41&b=%zz&c=100%") == "a=%2FA&b=%25zz&c=100%25");
 }
 
-TEST_CASE("An encoded path is accepted with its suffix or without any, and with no other suffix") {
+TEST_CASE("an encoded path is accepted with its suffix or without any, and with no other suffix") {
   const auto set = example_origins();
   CHECK(named(set, "http://origin:8088/live//a.ts") == "~0b/L2xpdmUvL2EudHM.ts");
   CHECK(leads_to(set, "~0b/L2xpdmUvL2EudHM.ts") == "http://origin:8088/live//a.ts");
@@ -101,7 +101,7 @@ TEST_CASE("An encoded path is accepted with its suffix or without any, and with 
     CHECK(leads_to(set, wrong) == "refused");
 }
 
-TEST_CASE("Paths that a browser or the front listener would change arrive as they were written") {
+TEST_CASE("paths that a browser or the front listener would change arrive as they were written") {
   const auto set = example_origins();
   for (const std::string url : {"http://origin:8088/live/demo//a.ts", "http://origin:8088/live/demo/a%2Fb.ts",
                                 "http://origin:8088/live/demo/%FF.ts"}) {
@@ -112,11 +112,11 @@ TEST_CASE("Paths that a browser or the front listener would change arrive as the
   }
 }
 
-TEST_CASE("A path that looks like a prefix of an origin is not taken for one") {
+TEST_CASE("a path that looks like a prefix of an origin is not taken for one") {
   CHECK(named(example_origins(), "http://origin:8088/live/demo/~1/ad1.m3u8") == "~0/live/demo/~1/ad1.m3u8");
 }
 
-TEST_CASE("Paths that leave the origin, or are not in canonical form, are refused") {
+TEST_CASE("paths that leave the origin, or are not in canonical form, are refused") {
   const auto set = example_origins();
   for (const std::string path : {"",
                                  "..",
@@ -170,7 +170,7 @@ TEST_CASE("Paths that leave the origin, or are not in canonical form, are refuse
   }
 }
 
-TEST_CASE("A query that a client would change is encoded, and the origin receives its own bytes") {
+TEST_CASE("a query that a client would change is encoded, and the origin receives its own bytes") {
   for (const std::string query : {"a=%2f", "a=%41", "a[]=1", "it's", "{a|b}", "~q=x", "a=%7e&b=1", "^`\\"}) {
     CAPTURE(query);
     const auto uri = http::parse_as_written("http://origin:8088/live/demo/a.ts?" + query);
@@ -191,7 +191,7 @@ TEST_CASE("A query that a client would change is encoded, and the origin receive
   }
 }
 
-TEST_CASE("A backup's URI keeps the bytes of the first origin's URI") {
+TEST_CASE("a backup's URI keeps the bytes of the first origin's URI") {
   auto set = example_origins();
   set.backups = {"http://backup:99"};
   const auto uri = http::parse_as_written("http://origin:8088/live/demo/a%2f[1].ts?x=%41[");
@@ -202,20 +202,20 @@ TEST_CASE("A backup's URI keeps the bytes of the first origin's URI") {
   CHECK(at_first_origin(set, moved[0]).text() == uri->text());
 }
 
-TEST_CASE("A query with bytes that a link cannot contain is refused") {
+TEST_CASE("a query with bytes that a link cannot contain is refused") {
   CHECK(leads_to(example_origins(), "a.ts", "x y") == "refused");
   CHECK(leads_to(example_origins(), "a.ts", "x\r\nHost: evil") == "refused");
   CHECK(leads_to(example_origins(), "a.ts", "x=1#f") == "refused");
   CHECK(leads_to(example_origins(), "a.ts", "x=1") == "http://origin:8088/live/demo/a.ts?x=1");
 }
 
-TEST_CASE("Exactly the origins of the set may be fetched") {
+TEST_CASE("exactly the origins of the set may be fetched") {
   CHECK(allowed_origins(example_origins()) ==
         std::vector<std::string>{"http://origin:8088", "https://ads.example", "http://keys.example:81"});
   CHECK(allowed_origins(origin_set("x", {})).empty());
 }
 
-TEST_CASE("An empty query reaches the origin, and no other URI gets its name") {
+TEST_CASE("an empty query reaches the origin, and no other URI gets its name") {
   const auto set = example_origins();
   for (const std::string url :
        {"http://origin:8088/live/demo/a.ts?", "http://origin:8088/?", "https://ads.example/x//y?"}) {

@@ -8,7 +8,7 @@ using namespace tribune::contracts;
 using test::kNow;
 using test::kSkew;
 
-TEST_CASE("The mark of a cache node is valid for nodes with the same keys, and for its object only") {
+TEST_CASE("the mark of a cache node is valid for nodes with the same keys, and for its object only") {
   const auto keys = test::one_key();
   const PeerMark mark{PeerMark::Kind::child, "stadium-2", 2};
   const auto fields = mark_fields(keys, mark, "demo/e1/seg1.ts", kNow);
@@ -20,7 +20,7 @@ TEST_CASE("The mark of a cache node is valid for nodes with the same keys, and f
   CHECK_FALSE(read_mark(keys, fields, "demo/e1/seg1.ts", kNow + std::chrono::minutes(1), kSkew));
 }
 
-TEST_CASE("A mark whose kind, node or tiers were changed is refused") {
+TEST_CASE("a mark whose kind, node or tiers were changed is refused") {
   const auto keys = test::one_key();
   const std::string signature(
       mark_fields(keys, {PeerMark::Kind::peer, "a", 0}, "o", kNow).first(kSignatureHeader).value());
@@ -34,7 +34,7 @@ TEST_CASE("A mark whose kind, node or tiers were changed is refused") {
   }
 }
 
-TEST_CASE("A mark with too many tiers is refused, so that a loop of parents ends") {
+TEST_CASE("a mark with too many tiers is refused, so that a loop of parents ends") {
   const auto keys = test::one_key();
   const auto at = [&](std::int64_t tiers) {
     return read_mark(keys, mark_fields(keys, {PeerMark::Kind::child, "a", tiers}, "o", kNow), "o", kNow, kSkew)

@@ -9,7 +9,7 @@ using namespace tribune;
 using namespace tribune::contracts;
 using By = PurgeOrder::By;
 
-TEST_CASE("Marks of purges are read as they were written") {
+TEST_CASE("marks of purges are read as they were written") {
   const std::vector<NamedPurge> purges{
       {"k3x9-12", {By::channel, "demo", false}},
       {"k3x9-14", {By::url, "demo/e1/a;b.m3u8?x=1;2", true}, std::chrono::seconds(3'599)},
@@ -23,7 +23,7 @@ TEST_CASE("Marks of purges are read as they were written") {
   CHECK(read_purge_marks("")->empty());
 }
 
-TEST_CASE("Invalid marks are refused") {
+TEST_CASE("invalid marks are refused") {
   for (const char* text :
        {"a", "a;url", "a;url;hard", "a;url;hard;0", "a;url;hard;0;", "a;url;hard;x", "a;url;hard;x;y",
         "a;url;hard;-1;x", "a;url;hard;01;x", "a;url;hard;999999999999999;x", "a;all;hard;0;x", "a;url;other;0;x",
@@ -35,7 +35,7 @@ TEST_CASE("Invalid marks are refused") {
   CHECK_FALSE(read_purge_marks("a;url;hard;0;" + std::string(kMaxPurgeMarkBytes, 'x')));
 }
 
-TEST_CASE("The id of an order has its issuer and number") {
+TEST_CASE("the id of an order has its issuer and number") {
   CHECK(order_name("k3x9-12").issuer == "k3x9");
   CHECK(order_name("k3x9-12").number == 12);
   CHECK(order_name(order_id("a-b", 7)).issuer == "a-b");
@@ -45,7 +45,7 @@ TEST_CASE("The id of an order has its issuer and number") {
   CHECK(order_name("a-b").issuer == "a-b");
 }
 
-TEST_CASE("The purges that a node sends are signed with its mark") {
+TEST_CASE("the purges that a node sends are signed with its mark") {
   const auto keys = test::one_key();
   const PeerMark mark{PeerMark::Kind::peer, "a", 0, "k-1;channel;hard;0;demo"};
   auto fields = mark_fields(keys, mark, "o", test::kNow);

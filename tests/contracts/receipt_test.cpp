@@ -14,7 +14,7 @@ Receipt example_receipt() { return {"stadium", "10.1.2.0/24", base::unix_seconds
 
 }  // namespace
 
-TEST_CASE("A receipt is read back as the value that was written") {
+TEST_CASE("a receipt is read back as the value that was written") {
   const auto ring = test::one_key();
   const auto text = write_receipt(ring, example_receipt(), kNow);
   const auto read = read_receipt(ring, text, kNow, 10min, kSkew);
@@ -22,7 +22,7 @@ TEST_CASE("A receipt is read back as the value that was written") {
   CHECK(*read == example_receipt());
 }
 
-TEST_CASE("A receipt with any changed bit, truncated or extended is refused") {
+TEST_CASE("a receipt with any changed bit, truncated or extended is refused") {
   const auto ring = test::one_key();
   const auto accepts = [&](const std::string& t) { return read_receipt(ring, t, kNow, 10min, kSkew).has_value(); };
   const auto text = write_receipt(ring, example_receipt(), kNow);
@@ -30,7 +30,7 @@ TEST_CASE("A receipt with any changed bit, truncated or extended is refused") {
   test::refuse_every_cut(text, accepts);
 }
 
-TEST_CASE("A receipt expires after its lifetime and the clock skew") {
+TEST_CASE("a receipt expires after its lifetime and the clock skew") {
   const auto ring = test::one_key();
   const auto text = write_receipt(ring, example_receipt(), kNow);
   CHECK(read_receipt(ring, text, kNow + 10min + kSkew, 10min, kSkew));
@@ -41,7 +41,7 @@ TEST_CASE("A receipt expires after its lifetime and the clock skew") {
   CHECK_FALSE(read_receipt(ring, text, kNow - kSkew - 1ms, 10min, kSkew));
 }
 
-TEST_CASE("Addresses are reduced to their network") {
+TEST_CASE("addresses are reduced to their network") {
   CHECK(client_prefix("10.1.2.77") == "10.1.2.0/24");
   CHECK(client_prefix("2001:db8:1:2::9") == "2001:db8:1::/48");
   CHECK(client_prefix("::ffff:10.1.2.77") == "10.1.2.0/24");
@@ -53,7 +53,7 @@ TEST_CASE("Addresses are reduced to their network") {
   CHECK_FALSE(client_prefix("10.1.2.3:80"));
 }
 
-TEST_CASE("An invalid receipt is not written") {
+TEST_CASE("an invalid receipt is not written") {
   const auto ring = test::one_key();
   auto receipt = example_receipt();
   receipt.node = "a\nb";

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 using test::kNow;
 using test::kSkew;
 
-TEST_CASE("A signed body is accepted in its context and time only") {
+TEST_CASE("a signed body is accepted in its context and time only") {
   const auto ring = test::one_key();
   const auto context = "POST " + heartbeat_path("stadium");
   const auto body = std::string(R"({"node": "stadium", "connections": 17, "reason": "disk full"})");
@@ -27,7 +27,7 @@ TEST_CASE("A signed body is accepted in its context and time only") {
   CHECK_FALSE(verify_body(ring, context, body, "", kNow, kSkew));
 }
 
-TEST_CASE("Every changed bit of a signed body or its signature is refused") {
+TEST_CASE("every changed bit of a signed body or its signature is refused") {
   const auto ring = test::one_key();
   const auto body = std::string(R"({"node": "stadium", "connections": 17, "reason": "disk full"})");
   const auto header = sign_body(ring, "c", body, kNow);

@@ -24,7 +24,7 @@ base::Result<Ticket> read_example(std::string_view channel, const std::string& t
 
 }  // namespace
 
-TEST_CASE("A ticket is read as it was written, for its channel and its keys only") {
+TEST_CASE("a ticket is read as it was written, for its channel and its keys only") {
   REQUIRE(read_example("main", written()));
   CHECK(*read_example("main", written()) == kTicket);
   CHECK_FALSE(read_example("other", written()));
@@ -32,7 +32,7 @@ TEST_CASE("A ticket is read as it was written, for its channel and its keys only
   CHECK(written().size() <= contracts::kMaxTicketCharacters);
 }
 
-TEST_CASE("A ticket with any flipped bit, truncated or extended is refused") {
+TEST_CASE("a ticket with any flipped bit, truncated or extended is refused") {
   const auto accepts = [](const std::string& text) { return read_example("main", text).has_value(); };
   test::refuse_every_flip(written(), accepts);
   test::refuse_every_cut(written(), accepts);
@@ -42,13 +42,13 @@ TEST_CASE("A ticket with any flipped bit, truncated or extended is refused") {
   CHECK_FALSE(accepts(std::string(100'000, 'A')));
 }
 
-TEST_CASE("A ticket from the future is refused beyond the clock skew, and its age is not checked here") {
+TEST_CASE("a ticket from the future is refused beyond the clock skew, and its age is not checked here") {
   CHECK(read_example("main", written(), test::kNow + 24h * 365));
   CHECK(read_example("main", written(), test::kNow - test::kSkew));
   CHECK_FALSE(read_example("main", written(), test::kNow - test::kSkew - 1s));
 }
 
-TEST_CASE("A session token is not accepted as a ticket, nor a ticket as a session token") {
+TEST_CASE("a session token is not accepted as a ticket, nor a ticket as a session token") {
   const auto token =
       contracts::write_token(test::one_key(), {"main", 7, kTicket.issued, contracts::LinksMode::direct}, test::kNow);
   CHECK_FALSE(read_example("main", token));
@@ -57,7 +57,7 @@ TEST_CASE("A session token is not accepted as a ticket, nor a ticket as a sessio
   CHECK_FALSE(contracts::read_token(test::one_key(), "main", written(), test::kNow, test::kSkew));
 }
 
-TEST_CASE("With any owner, tickets and session tokens are told apart by their length") {
+TEST_CASE("with any owner, tickets and session tokens are told apart by their length") {
   for (std::size_t length = 0; length <= contracts::kMaxDeviceBytes; ++length) {
     const auto owner = contracts::owner_of("ann", std::string(length, 'd'));
     auto ticket = kTicket;
@@ -75,7 +75,7 @@ TEST_CASE("With any owner, tickets and session tokens are told apart by their le
   }
 }
 
-TEST_CASE("An invalid ticket is not written") {
+TEST_CASE("an invalid ticket is not written") {
   auto ticket = kTicket;
   ticket.links = contracts::LinksMode::automatic;
   CHECK(contracts::write_ticket(test::one_key(), ticket, test::kNow).empty());

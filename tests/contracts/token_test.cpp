@@ -15,7 +15,7 @@ Token example_token() { return {"demo", 0x0123456789abcdefull, base::unix_second
 
 }  // namespace
 
-TEST_CASE("A token is read back as the value that was written") {
+TEST_CASE("a token is read back as the value that was written") {
   const auto ring = test::one_key();
   for (const auto links : {LinksMode::direct, LinksMode::redirect}) {
     for (const SessionId session : {SessionId{0}, SessionId{1}, ~SessionId{0}}) {
@@ -29,7 +29,7 @@ TEST_CASE("A token is read back as the value that was written") {
   }
 }
 
-TEST_CASE("A token with the longest key id has the specified maximum length") {
+TEST_CASE("a token with the longest key id has the specified maximum length") {
   const base::KeyRing ring({{"abcdefghij012345", "a secret of 32 bytes for testing", std::nullopt}});
   CHECK(write_token(ring, example_token(), kNow).size() == 60);
   auto token = example_token();
@@ -39,7 +39,7 @@ TEST_CASE("A token with the longest key id has the specified maximum length") {
   CHECK(read_token(ring, "demo", text, kNow, kSkew));
 }
 
-TEST_CASE("A token with any changed bit, truncated or extended is refused") {
+TEST_CASE("a token with any changed bit, truncated or extended is refused") {
   const auto ring = test::one_key();
   const auto accepts = [&](const std::string& t) { return read_token(ring, "demo", t, kNow, kSkew).has_value(); };
   for (const auto& owner : {Owner{}, owner_of("ann", ""), owner_of("ann", "Living room TV")}) {
@@ -51,14 +51,14 @@ TEST_CASE("A token with any changed bit, truncated or extended is refused") {
   }
 }
 
-TEST_CASE("A token is valid for its own channel only") {
+TEST_CASE("a token is valid for its own channel only") {
   const auto ring = test::one_key();
   const auto other = read_token(ring, "demo2", write_token(ring, example_token(), kNow), kNow, kSkew);
   REQUIRE_FALSE(other);
   CHECK(other.error().kind == base::ErrorKind::forbidden);
 }
 
-TEST_CASE("A token from the future is accepted within the clock skew only") {
+TEST_CASE("a token from the future is accepted within the clock skew only") {
   const auto ring = test::one_key();
   const auto text = write_token(ring, example_token(), kNow);
   CHECK(read_token(ring, "demo", text, kNow - kSkew, kSkew));
@@ -66,7 +66,7 @@ TEST_CASE("A token from the future is accepted within the clock skew only") {
   CHECK(read_token(ring, "demo", text, kNow + 24h, kSkew));
 }
 
-TEST_CASE("After a rotation old tokens are valid until the old key ends") {
+TEST_CASE("after a rotation old tokens are valid until the old key ends") {
   const base::KeyRing before({{"old", "the old secret has 32 bytes, too", std::nullopt}});
   const base::KeyRing after({{"new", "the new secret has 32 bytes, too", std::nullopt},
                              {"old", "the old secret has 32 bytes, too", kNow + 10min}});
@@ -76,7 +76,7 @@ TEST_CASE("After a rotation old tokens are valid until the old key ends") {
   CHECK(write_token(after, example_token(), kNow).starts_with("new."));
 }
 
-TEST_CASE("An invalid token is not written") {
+TEST_CASE("an invalid token is not written") {
   const auto ring = test::one_key();
   auto token = example_token();
   token.links = LinksMode::automatic;
@@ -87,12 +87,12 @@ TEST_CASE("An invalid token is not written") {
   CHECK(write_token(base::KeyRing({}), example_token(), kNow).empty());
 }
 
-TEST_CASE("The name of a session is 16 hex digits") {
+TEST_CASE("the name of a session is 16 hex digits") {
   CHECK(session_name(0x0123456789abcdefull) == "0123456789abcdef");
   CHECK(session_name(1) == "0000000000000001");
 }
 
-TEST_CASE("A token has a mark of the node on which its session was opened") {
+TEST_CASE("a token has a mark of the node on which its session was opened") {
   const auto ring = test::one_key();
   auto token = example_token();
   token.first_node = node_mark("stadium");
@@ -106,7 +106,7 @@ TEST_CASE("A token has a mark of the node on which its session was opened") {
   CHECK(write_token(ring, token, kNow).empty());
 }
 
-TEST_CASE("A token of the former format is read, without a node") {
+TEST_CASE("a token of the former format is read, without a node") {
   const auto ring = test::one_key();
   std::string payload(1, '\x11');
   for (const std::uint64_t value :
@@ -120,7 +120,7 @@ TEST_CASE("A token of the former format is read, without a node") {
   CHECK(*read == Token{"demo", 7, base::unix_seconds(kNow), LinksMode::redirect, 0});
 }
 
-TEST_CASE("A token has its owner, which cannot be read without the key") {
+TEST_CASE("a token has its owner, which cannot be read without the key") {
   const auto ring = test::one_key();
   for (std::size_t length = 0; length <= kMaxDeviceBytes; ++length) {
     auto token = example_token();
@@ -137,7 +137,7 @@ TEST_CASE("A token has its owner, which cannot be read without the key") {
   }
 }
 
-TEST_CASE("An owner's marks are deterministic and bounded") {
+TEST_CASE("an owner's marks are deterministic and bounded") {
   CHECK(owner_of("ann", "TV") == owner_of("ann", "TV"));
   CHECK(owner_of("ann", "").account != owner_of("bob", "").account);
   CHECK(owner_of("ann", "").account.size() == kAccountMarkBytes);
@@ -150,7 +150,7 @@ TEST_CASE("An owner's marks are deterministic and bounded") {
   CHECK(owner_of("ann", std::string(100, '\x80')).device.empty());
 }
 
-TEST_CASE("A token with an invalid owner is not written") {
+TEST_CASE("a token with an invalid owner is not written") {
   const auto ring = test::one_key();
   auto token = example_token();
   for (const auto& wrong : {Owner{"short", ""}, Owner{"", "TV"}, Owner{"12345678", std::string(49, 'x')},

@@ -140,11 +140,11 @@ TEST_CASE("the fetch of a body that has no client and may not be stored is cance
   PlainCache cache(one_origin());
   const auto seen = cache.ask("/a");
   const auto asked = cache.origin();
-  SUBCASE("the client left before the head") {
+  SUBCASE("the client leaves before the head") {
     cache.workers.on(0, [&] { seen->leave(); });
     cache.head(*asked, 1 << 30, {{"Cache-Control", "no-store"}});
   }
-  SUBCASE("the client left in the body") {
+  SUBCASE("the client leaves in the body") {
     cache.head(*asked, 1 << 30, {{"Cache-Control", "no-store"}});
     cache.workers.on(0, [&] { seen->leave(); });
   }

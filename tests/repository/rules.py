@@ -391,7 +391,38 @@ def dead_names(root):
     return wrong
 
 
+CASE_NAME = re.compile(r'\b(?:TEST_CASE|TEST_CASE_FIXTURE|SUBCASE)\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)')
+CAPITAL = re.compile(r"[A-Z](?:[a-z']*|[a-z]+-[a-z]+),? ")   # not an acronym, nor the name of a field with several capitals or a colon
+NAMES_IN_CASES = ("Age ",)
+MAX_CASE_NAME = 110
+
+
+def odd_case_names(root):
+    """The name of a unit test is a sentence that begins with a lower-case letter, an acronym or a name, without a period."""
+    wrong = []
+    for path in sources(root, "tests"):
+        if path.suffix != ".cpp":
+            continue
+        for literals in CASE_NAME.findall(path.read_text(errors="replace")):
+            name = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))
+            if CAPITAL.match(name) and not name.startswith(NAMES_IN_CASES):
+                wrong.append(f'{path.relative_to(root)}: "{name}" begins with a capital letter')
+            if name.endswith("."):
+                wrong.append(f'{path.relative_to(root)}: "{name}" ends with a period')
+            if " " not in name:
+                wrong.append(f'{path.relative_to(root)}: "{name}" is no sentence')
+            if len(name) > MAX_CASE_NAME:
+                wrong.append(f'{path.relative_to(root)}: "{name}" has {len(name)} characters, at most {MAX_CASE_NAME}')
+    return wrong
+
+
+def odd_test_namespaces(root):
+    """What several unit tests use is in the namespace tribune::test; what one file uses is in an anonymous one."""
+    return [f"{path.relative_to(root)}: namespace {name}, not tribune::test" for path in sources(root, "tests") if path.suffix in {".h", ".cpp"}
+            for name in re.findall(r"^namespace ([\w:]+) \{", path.read_text(errors="replace"), re.MULTILINE) if name != "tribune::test"]
+
+
 RULES = [wrong_layers, wrong_folders, repeated_types, repeated_local_names, wrong_owners, leaking_headers, long_files, long_functions, forbidden_names, odd_headers, forbidden_words,
          sleeping_tests, throwing_code, dead_links, dead_names]
-RULES += [imported_tests, numbered_scenarios, scenarios_without_area]
+RULES += [imported_tests, numbered_scenarios, scenarios_without_area, odd_case_names, odd_test_namespaces]
 ROOT = Path(__file__).parents[2]

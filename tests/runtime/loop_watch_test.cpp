@@ -4,7 +4,7 @@
 
 using namespace tribune;
 
-TEST_CASE("A process is alive while every loop runs its tasks, and again when a blocked loop continues") {
+TEST_CASE("a process is alive while every loop runs its tasks, and again when a blocked loop continues") {
   std::vector<std::function<void()>> first, second;
   runtime::LoopWatch watch(
       {[&](auto task) { first.push_back(std::move(task)); }, [&](auto task) { second.push_back(std::move(task)); }});

@@ -400,7 +400,7 @@ namespace {
   }
 }
 
-constexpr const char* kWriter = "writes until killed";
+constexpr const char* kWriter = "a writer puts values until it is killed";
 
 /// Runs this program again with the case below: a fork of a process with threads could not start threads under TSan.
 pid_t start_writer(const Folder& folder, int pipe, std::uint32_t first) {
@@ -417,7 +417,7 @@ pid_t start_writer(const Folder& folder, int pipe, std::uint32_t first) {
 
 }  // namespace
 
-TEST_CASE("writes until killed" * doctest::skip()) {
+TEST_CASE("a writer puts values until it is killed" * doctest::skip()) {
   const char* folder = ::getenv("STORE_FOLDER");
   REQUIRE(folder != nullptr);
   const store::StoreOptions options{folder, {"a", "b"}, 64 << 20, std::chrono::milliseconds(1), "test 1"};

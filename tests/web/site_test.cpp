@@ -5,10 +5,11 @@
 
 #include <fstream>
 
-namespace tribune::web {
-namespace {
-
+using namespace tribune;
+using namespace tribune::web;
 namespace fs = std::filesystem;
+
+namespace {
 
 /// A temporary folder that is removed with the test.
 class Folder {
@@ -51,6 +52,8 @@ std::string body_of(const http::Response& response) {
   const auto* bytes = std::get_if<base::BytesSlice>(&response.body);
   return bytes ? std::string(bytes->view()) : "";
 }
+
+}  // namespace
 
 TEST_CASE("the root and a folder are served with their index.html") {
   Folder folder;
@@ -156,6 +159,3 @@ TEST_CASE("a folder that is absent, without index.html or too large is refused")
   fs::remove(folder.path() / "index.html");
   CHECK(Site::load(folder.path(), halve).error().kind == base::ErrorKind::not_found);
 }
-
-}  // namespace
-}  // namespace tribune::web

@@ -5,7 +5,7 @@
 
 using namespace tribune;
 
-TEST_CASE("A viewer is predicted to use the largest BANDWIDTH, not an average one and not a value in a name") {
+TEST_CASE("a viewer is predicted to use the largest BANDWIDTH, not an average one and not a value in a name") {
   CHECK(balancer::largest_mbps("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2500000,AVERAGE-BANDWIDTH=9000000\na.m3u8\n"
                                "#EXT-X-STREAM-INF:AVERAGE-BANDWIDTH=9000000,BANDWIDTH=5000000\nb.m3u8\n") == 5.0);
   CHECK(balancer::largest_mbps("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\nBANDWIDTH=9\n") == 1.0);
@@ -13,7 +13,7 @@ TEST_CASE("A viewer is predicted to use the largest BANDWIDTH, not an average on
   CHECK(balancer::largest_mbps("") == 0.0);
 }
 
-TEST_CASE("The opening time of a channel is read from section access") {
+TEST_CASE("the opening time of a channel is read from section access") {
   contracts::Event event;
   event.channels.resize(2);
   event.channels[0].id = "main";

@@ -5,7 +5,7 @@
 using namespace tribune;
 using namespace tribune::balancer;
 
-TEST_CASE("The status lists each channel with its links mode and sessions, and all sessions and pins") {
+TEST_CASE("the status lists each channel with its links mode and sessions, and all sessions and pins") {
   test::PlaylistFlowFixture s;
   s.get(s.open("direct") + "v.m3u8");
   s.open("direct");

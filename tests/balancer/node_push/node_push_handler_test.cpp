@@ -175,9 +175,9 @@ struct Rendition {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(NodePushHandlerServer,
-                  "a snapshot is held from the viewers of a node until the node acknowledges the new segments, which "
-                  "alone are pushed") {
+TEST_CASE_FIXTURE(
+    NodePushHandlerServer,
+    "a node's viewers get a snapshot when the node has acknowledged its new segments, which alone are pushed") {
   Rendition rendition{*this};
   rendition.read(1, {"/1", "/2"});
   CHECK(rendition.seen_at("stadium") == 1);  // no viewer
@@ -295,8 +295,7 @@ TEST_CASE_FIXTURE(NodePushHandlerServer,
 }
 
 TEST_CASE_FIXTURE(NodePushHandlerServer,
-                  "a node that listens completes every purge, however many come at once, and further ones are refused "
-                  "beyond a bound") {
+                  "a node that listens completes every purge of a large burst, and purges beyond a bound are refused") {
   const auto purge = [&](std::size_t i) {
     const auto id = "o" + std::to_string(i);
     const contracts::PurgeOrder order{contracts::PurgeOrder::By::url, "demo/e/" + std::to_string(i), false};

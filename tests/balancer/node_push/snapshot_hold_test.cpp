@@ -13,7 +13,7 @@ SnapshotPtr reading(std::int64_t msn) { return std::make_shared<test::FakeSnapsh
 
 }  // namespace
 
-TEST_CASE("A node's viewers see a snapshot when the node fills it, other viewers at once") {
+TEST_CASE("a node's viewers see a snapshot when the node fills it, other viewers at once") {
   SnapshotHold hold;
   const auto one = reading(1), two = reading(2);
   CHECK(hold.visible(one, "a", 1) == one);
@@ -31,7 +31,7 @@ TEST_CASE("A node's viewers see a snapshot when the node fills it, other viewers
   CHECK(hold.visible(two, "b", 2) == two);
 }
 
-TEST_CASE("A session that saw a snapshot does not see an older one at another node") {
+TEST_CASE("a session that saw a snapshot does not see an older one at another node") {
   SnapshotHold hold;
   const auto one = reading(1), two = reading(2), three = reading(3);
   hold.hold(1, one, {"slow"});
@@ -45,7 +45,7 @@ TEST_CASE("A session that saw a snapshot does not see an older one at another no
   CHECK(hold.visible(three, "slow", 1) == three);
 }
 
-TEST_CASE("Snapshots that are held one after the other open in their order") {
+TEST_CASE("snapshots that are held one after the other open in their order") {
   SnapshotHold hold;
   const auto one = reading(1), two = reading(2), three = reading(3), four = reading(4);
   hold.hold(1, one, {"a"});
@@ -57,7 +57,7 @@ TEST_CASE("Snapshots that are held one after the other open in their order") {
   CHECK(hold.visible(four, "a", 1) == four);
 }
 
-TEST_CASE("A wait ends once, when the session's node opens or all holds end") {
+TEST_CASE("a wait ends once, when the session's node opens or all holds end") {
   SnapshotHold hold;
   int a = 0, b = 0;
   CHECK_FALSE(hold.wait("a", 1, [&] { ++a; }));
@@ -73,7 +73,7 @@ TEST_CASE("A wait ends once, when the session's node opens or all holds end") {
   CHECK(b == 1);
 }
 
-TEST_CASE("A forgotten hold releases its snapshots without a call back") {
+TEST_CASE("a forgotten hold releases its snapshots without a call back") {
   SnapshotHold hold;
   auto former = reading(1);
   hold.hold(1, former, {"a"});

@@ -63,7 +63,7 @@ struct Cluster {
 
 }  // namespace
 
-TEST_CASE("A node with too many failures gets no viewers, is notified of it, and is tried again when its term ends") {
+TEST_CASE("a node with too many failures gets no viewers, is notified of it, and is tried again when its term ends") {
   Cluster c({"a", "b", "c"});
   for (const auto* id : {"a", "b", "c"}) c.says[id].experience = met(100, 1);
   c.pass(2s);
@@ -90,7 +90,7 @@ TEST_CASE("A node with too many failures gets no viewers, is notified of it, and
   }
 }
 
-TEST_CASE("A node with a small number of failures, or of requests, keeps its viewers") {
+TEST_CASE("a node with a small number of failures, or of requests, keeps its viewers") {
   Cluster c({"a", "b"});
   c.says["a"].experience = met(100, 15);
   c.says["b"].experience = met(3, 3);
@@ -99,7 +99,7 @@ TEST_CASE("A node with a small number of failures, or of requests, keeps its vie
   CHECK(c.is_up("b"));
 }
 
-TEST_CASE("Failures with a status of the origin do not count against a node, and its other failures do") {
+TEST_CASE("failures with a status of the origin do not count against a node, and its other failures do") {
   Cluster c({"a", "b", "c"});
   auto broken_channel = met(100, 60, 60);
   broken_channel.failures_by_origin_status = 60;
@@ -117,13 +117,13 @@ TEST_CASE("Failures with a status of the origin do not count against a node, and
   CHECK(c.is_up("a"));
 }
 
-TEST_CASE("A node that alone cannot reach the origin loses its viewers") {
+TEST_CASE("a node that alone cannot reach the origin loses its viewers") {
   Cluster c({"a", "b", "c"});
   c.says["b"].experience = met(50, 50, 50);
-  SUBCASE("while the others serve") {
+  SUBCASE("the others serve") {
     for (const auto* id : {"a", "c"}) c.says[id].experience = met(100, 0);
   }
-  SUBCASE("while the others have no requests") {}
+  SUBCASE("the others have no requests") {}
   c.pass(2s);
   CHECK_FALSE(c.is_up("b"));
   CHECK(c.told("b").find("100 % of the fill requests to the origin failed") != std::string::npos);
@@ -131,7 +131,7 @@ TEST_CASE("A node that alone cannot reach the origin loses its viewers") {
   CHECK(c.is_up("c"));
 }
 
-TEST_CASE("When most nodes cannot reach the origin, none loses its viewers for that") {
+TEST_CASE("when most nodes cannot reach the origin, none loses its viewers for that") {
   Cluster c({"a", "b", "c"});
   for (auto& [id, h] : c.says) h.experience = met(50, 50, 50);
   c.pass(20s);
@@ -151,7 +151,7 @@ TEST_CASE("When most nodes cannot reach the origin, none loses its viewers for t
   CHECK(c.metrics.scrape().find("tribune_balancer_origin_fails_most_nodes 0") != std::string::npos);
 }
 
-TEST_CASE("Nodes that fail one after the other because the origin fails for all of them get their viewers back") {
+TEST_CASE("nodes that fail one after the other because the origin fails for all of them get their viewers back") {
   Cluster c({"a", "b", "c"});
   c.says["a"].experience = met(50, 50, 50);  // only a has viewers
   c.pass(2s);
@@ -163,7 +163,7 @@ TEST_CASE("Nodes that fail one after the other because the origin fails for all 
   CHECK(c.is_up("b"));
 }
 
-TEST_CASE("When all nodes fail by themselves, some of them keep their viewers") {
+TEST_CASE("when all nodes fail by themselves, some of them keep their viewers") {
   Cluster c({"a", "b", "c", "d"});
   for (auto& [id, h] : c.says) h.experience = met(100, 60);
   c.says["c"].experience = met(100, 80);
@@ -182,7 +182,7 @@ TEST_CASE("When all nodes fail by themselves, some of them keep their viewers") 
   CHECK(lone.state("a").degraded.find("memory is spent") == 0);
 }
 
-TEST_CASE("When healthy nodes are lost the least unfit of the others gets viewers again") {
+TEST_CASE("when healthy nodes are lost the least unfit of the others gets viewers again") {
   Cluster c({"a", "b", "c", "d"});
   for (const auto* id : {"a", "b"}) c.says[id].experience = met(100, 0);
   c.says["c"].experience = met(100, 60);
@@ -199,7 +199,7 @@ TEST_CASE("When healthy nodes are lost the least unfit of the others gets viewer
         0);
 }
 
-TEST_CASE("Lasting lack of memory or of descriptors makes a node unhealthy, and a short one does not") {
+TEST_CASE("lasting lack of memory or of descriptors makes a node unhealthy, and a short one does not") {
   Cluster c({"a", "b"});
   c.says["a"].memory = "scarce";
   c.pass(1s);

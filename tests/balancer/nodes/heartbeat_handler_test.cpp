@@ -60,7 +60,7 @@ struct HeartbeatHandlerServer {
 
 }  // namespace
 
-TEST_CASE("A heartbeat is answered with the channel map, signed for this node") {
+TEST_CASE("a heartbeat is answered with the channel map, signed for this node") {
   HeartbeatHandlerServer h;
   const auto reply = h.heartbeats.answer("stadium", h.signed_request(h.beat(), "stadium"));
   REQUIRE(reply.status == 200);
@@ -75,7 +75,7 @@ TEST_CASE("A heartbeat is answered with the channel map, signed for this node") 
   CHECK(h.says("tribune_balancer_heartbeats_total{result=\"accepted\"} 1"));
 }
 
-TEST_CASE("A heartbeat that is forged, stale, of another node or unknown changes nothing") {
+TEST_CASE("a heartbeat that is forged, stale, of another node or unknown changes nothing") {
   HeartbeatHandlerServer h;
   auto unsigned_request = h.signed_request(h.beat(), "stadium");
   unsigned_request.headers.remove(contracts::kSignatureHeader);
@@ -99,7 +99,7 @@ TEST_CASE("A heartbeat that is forged, stale, of another node or unknown changes
   CHECK(h.says("tribune_balancer_heartbeats_total{result=\"malformed\"} 1"));
 }
 
-TEST_CASE("A replayed heartbeat is refused although its signature is valid") {
+TEST_CASE("a replayed heartbeat is refused although its signature is valid") {
   HeartbeatHandlerServer h;
   const auto request = h.signed_request(h.beat(), "stadium");
   CHECK(h.heartbeats.answer("stadium", request).status == 200);
@@ -107,14 +107,14 @@ TEST_CASE("A replayed heartbeat is refused although its signature is valid") {
   CHECK(h.says("tribune_balancer_heartbeats_total{result=\"replayed\"} 1"));
 }
 
-TEST_CASE("An oversized heartbeat is refused without parsing") {
+TEST_CASE("an oversized heartbeat is refused without parsing") {
   HeartbeatHandlerServer h;
   http::Request request;
   request.body.assign(contracts::kMaxHeartbeatBytes + 1, ' ');
   CHECK(h.heartbeats.answer("stadium", request).status == 413);
 }
 
-TEST_CASE("A node that has not completed its missed purges is not listed as a peer") {
+TEST_CASE("a node that has not completed its missed purges is not listed as a peer") {
   HeartbeatHandlerServer h;
   h.nodes.configure({{"stadium", "http://s"}, {"city", "http://c"}}, 1800ms);
   std::string behind = "city";

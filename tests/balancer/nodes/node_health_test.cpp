@@ -69,7 +69,7 @@ struct NodeHealthServer {
 }  // namespace
 
 TEST_CASE(
-    "Three failed probes in a row make a node unhealthy that probes had reached, and two good ones make it healthy") {
+    "three failed probes in a row make a node unhealthy that probes had reached, and two good ones make it healthy") {
   NodeHealthServer h;
   h.probe(true);
   h.probe(false, 2);
@@ -87,13 +87,13 @@ TEST_CASE(
   CHECK(h.chosen() == "stadium");
 }
 
-TEST_CASE("Probes do not make a node unhealthy that this balancer never reached") {
+TEST_CASE("probes do not make a node unhealthy that this balancer never reached") {
   NodeHealthServer h;
   h.probe(false, 20);
   CHECK(h.state().condition == NodeCondition::up);
 }
 
-TEST_CASE("Reports of clients in three networks and one failed probe make a node unhealthy, and reports alone do not") {
+TEST_CASE("reports of clients in three networks and one failed probe make a node unhealthy, and reports alone do not") {
   NodeHealthServer h;
   h.probe(true);
   h.report(2);
@@ -107,7 +107,7 @@ TEST_CASE("Reports of clients in three networks and one failed probe make a node
   CHECK(h.state().why_unhealthy == "clients and a probe cannot reach the node");
 }
 
-TEST_CASE("One failed probe after a lost connection makes a node unhealthy, until its next run") {
+TEST_CASE("one failed probe after a lost connection makes a node unhealthy, until its next run") {
   NodeHealthServer h;
   h.probe(true);
   h.registry.connection_lost("stadium");
@@ -124,7 +124,7 @@ TEST_CASE("One failed probe after a lost connection makes a node unhealthy, unti
   CHECK(h.state().condition == NodeCondition::up);
 }
 
-TEST_CASE("A node stays up if it answers a probe after a lost connection, or if no probe ever reached it") {
+TEST_CASE("a node stays up if it answers a probe after a lost connection, or if no probe ever reached it") {
   NodeHealthServer h;
   h.registry.connection_lost("stadium");
   h.probe(false);
@@ -136,7 +136,7 @@ TEST_CASE("A node stays up if it answers a probe after a lost connection, or if 
   CHECK(h.state().condition == NodeCondition::up);
 }
 
-TEST_CASE("Reports of clients expire") {
+TEST_CASE("reports of clients expire") {
   NodeHealthServer h;
   h.probe(true);
   h.report(3);
@@ -145,7 +145,7 @@ TEST_CASE("Reports of clients expire") {
   CHECK(h.state().condition == NodeCondition::up);
 }
 
-TEST_CASE("A node that was lost once serves as soon as it returns, with a small share") {
+TEST_CASE("a node that was lost once serves as soon as it returns, with a small share") {
   NodeHealthServer h;
   CHECK_FALSE(h.state().returned);
   h.flap();
@@ -160,7 +160,7 @@ TEST_CASE("A node that was lost once serves as soon as it returns, with a small 
   CHECK(ramp_factor(h.state(), rules, h.clock.steady_now()) == 1);
 }
 
-TEST_CASE("A node that is lost repeatedly is held, longer each time, until it stays up") {
+TEST_CASE("a node that is lost repeatedly is held, longer each time, until it stays up") {
   NodeHealthServer h;
   h.flap();
   h.flap();
@@ -179,7 +179,7 @@ TEST_CASE("A node that is lost repeatedly is held, longer each time, until it st
   CHECK(h.chosen() == "stadium");
 }
 
-TEST_CASE("A drained node is marked as draining, and ramps up when the drain is ended") {
+TEST_CASE("a drained node is marked as draining, and ramps up when the drain is ended") {
   NodeHealthServer h;
   CHECK_FALSE(h.registry.drain("nobody", true));
   CHECK(h.registry.drain("stadium", true));

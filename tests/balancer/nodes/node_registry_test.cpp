@@ -44,7 +44,7 @@ struct NodeRegistryServer {
 
 }  // namespace
 
-TEST_CASE("After a start configured nodes are usable until the heartbeat timeout") {
+TEST_CASE("after a start configured nodes are usable until the heartbeat timeout") {
   NodeRegistryServer h;
   CHECK(h.condition("stadium") == NodeCondition::unheard);
   CHECK(h.registry.table()->find("stadium")->is_usable());
@@ -54,7 +54,7 @@ TEST_CASE("After a start configured nodes are usable until the heartbeat timeout
   CHECK(h.condition("stadium") == NodeCondition::down);
 }
 
-TEST_CASE("A node that sends a heartbeat every second stays up") {
+TEST_CASE("a node that sends a heartbeat every second stays up") {
   NodeRegistryServer h;
   for (int i = 0; i < 20; ++i) {
     CHECK(h.hear("stadium") == NodeRegistry::HeartbeatResult::accepted);
@@ -65,7 +65,7 @@ TEST_CASE("A node that sends a heartbeat every second stays up") {
   CHECK(h.condition("city") == NodeCondition::down);
 }
 
-TEST_CASE("A silent node is down within two seconds of its last heartbeat, and returns with the next") {
+TEST_CASE("a silent node is down within two seconds of its last heartbeat, and returns with the next") {
   NodeRegistryServer h;
   h.hear("stadium");
   CHECK(h.says("tribune_balancer_node_up{node=\"stadium\"} 1"));
@@ -79,7 +79,7 @@ TEST_CASE("A silent node is down within two seconds of its last heartbeat, and r
   CHECK(h.says("tribune_balancer_node_up{node=\"stadium\"} 1"));
 }
 
-TEST_CASE("A node that reports itself as unhealthy is not usable, and not down") {
+TEST_CASE("a node that reports itself as unhealthy is not usable, and not down") {
   NodeRegistryServer h;
   auto beat = h.heartbeat("stadium");
   beat.healthy = false;
@@ -91,13 +91,13 @@ TEST_CASE("A node that reports itself as unhealthy is not usable, and not down")
   CHECK(h.condition("stadium") == NodeCondition::up);
 }
 
-TEST_CASE("An unknown node is not added") {
+TEST_CASE("an unknown node is not added") {
   NodeRegistryServer h;
   CHECK(h.hear("nowhere") == NodeRegistry::HeartbeatResult::unknown_node);
   CHECK(h.registry.table()->nodes.size() == 2);
 }
 
-TEST_CASE("A replayed heartbeat does not keep a node up") {
+TEST_CASE("a replayed heartbeat does not keep a node up") {
   NodeRegistryServer h;
   const auto first = h.heartbeat("stadium");
   h.registry.record_heartbeat(first);
@@ -109,7 +109,7 @@ TEST_CASE("A replayed heartbeat does not keep a node up") {
   CHECK(h.condition("stadium") == NodeCondition::down);
 }
 
-TEST_CASE("Heartbeats are accepted after the node's clock stepped back, and after its restart") {
+TEST_CASE("heartbeats are accepted after the node's clock stepped back, and after its restart") {
   NodeRegistryServer h;
   h.hear("stadium");
   h.clock.step_wall(-20s);
@@ -124,7 +124,7 @@ TEST_CASE("Heartbeats are accepted after the node's clock stepped back, and afte
   CHECK(h.registry.record_heartbeat(restarted) == NodeRegistry::HeartbeatResult::accepted);
 }
 
-TEST_CASE("Heartbeats without a sequence are distinguished from replays by their time") {
+TEST_CASE("heartbeats without a sequence are distinguished from replays by their time") {
   NodeRegistryServer h;
   auto beat = h.heartbeat("stadium");
   beat.sequence = 0;
@@ -134,7 +134,7 @@ TEST_CASE("Heartbeats without a sequence are distinguished from replays by their
   CHECK(h.registry.record_heartbeat(beat) == NodeRegistry::HeartbeatResult::accepted);
 }
 
-TEST_CASE("Steps of the balancer's wall clock make no node down") {
+TEST_CASE("steps of the balancer's wall clock make no node down") {
   NodeRegistryServer h;
   h.hear("stadium");
   h.clock.step_wall(1h);
@@ -142,7 +142,7 @@ TEST_CASE("Steps of the balancer's wall clock make no node down") {
   CHECK(h.condition("stadium") == NodeCondition::up);
 }
 
-TEST_CASE("A balancer that was suspended counts no silence of nodes during that time") {
+TEST_CASE("a balancer that was suspended counts no silence of nodes during that time") {
   NodeRegistryServer h;
   h.hear("stadium");
   h.pass(500ms);
@@ -153,7 +153,7 @@ TEST_CASE("A balancer that was suspended counts no silence of nodes during that 
   CHECK(h.condition("stadium") == NodeCondition::down);
 }
 
-TEST_CASE("The configured address is used, and without one the address of the heartbeat") {
+TEST_CASE("the configured address is used, and without one the address of the heartbeat") {
   NodeRegistryServer h;
   h.hear("stadium");
   CHECK(h.registry.table()->find("stadium")->address->url == "http://s:81");
@@ -166,7 +166,7 @@ TEST_CASE("The configured address is used, and without one the address of the he
   CHECK(h.registry.table()->find("new")->is_usable());
 }
 
-TEST_CASE("A reload keeps the state of the remaining nodes") {
+TEST_CASE("a reload keeps the state of the remaining nodes") {
   NodeRegistryServer h;
   h.hear("stadium");
   const auto address = h.registry.table()->find("stadium")->address;
@@ -177,7 +177,7 @@ TEST_CASE("A reload keeps the state of the remaining nodes") {
   CHECK(h.says("tribune_balancer_node_up{node=\"city\"} 0"));
 }
 
-TEST_CASE("A reader's table is immutable") {
+TEST_CASE("a reader's table is immutable") {
   NodeRegistryServer h;
   const auto before = h.registry.table();
   h.hear("stadium");

@@ -66,24 +66,24 @@ void look(NodeTable& nodes, const std::string& id, NodeCondition condition) {
 
 }  // namespace
 
-TEST_CASE("Without any rule the first usable node of the list is chosen") {
+TEST_CASE("without any rule the first usable node of the list is chosen") {
   CHECK(choice(table({node("a"), node("b")})) == "a default_group");
   CHECK(choice(table({node("a", NodeCondition::down), node("b")})) == "b default_group");
   CHECK(choice(table({node("a", NodeCondition::unhealthy), node("b")})) == "b default_group");
 }
 
-TEST_CASE("A node without a heartbeat since the start keeps its position in the list") {
+TEST_CASE("a node without a heartbeat since the start keeps its position in the list") {
   CHECK(choice(table({node("a", NodeCondition::unheard), node("b")})) == "a default_group");
 }
 
-TEST_CASE("The cache that the client named is chosen while it is usable") {
+TEST_CASE("the cache that the client named is chosen while it is usable") {
   const auto nodes = table({node("a"), node("b"), node("c", NodeCondition::down)});
   CHECK(choice(nodes, "b") == "b client_cache");
   CHECK(choice(nodes, "c") == "a default_group");
   CHECK(choice(nodes, "unknown") == "a default_group");
 }
 
-TEST_CASE("A named node without a receipt is accepted only within the groups that the client may use") {
+TEST_CASE("a named node without a receipt is accepted only within the groups that the client may use") {
   const auto view = view_with(kZones);
   const auto nodes = server();
   auto outside = from("192.0.2.1");
@@ -96,7 +96,7 @@ TEST_CASE("A named node without a receipt is accepted only within the groups tha
   CHECK(choice(nodes, outside, view) == "s1 receipt");
 }
 
-TEST_CASE("Deep zones come first, then the longest prefix, IPv4 and IPv6 alike") {
+TEST_CASE("deep zones come first, then the longest prefix, IPv4 and IPv6 alike") {
   const auto view = view_with(kZones);
   CHECK(choice(server(), from("10.1.2.3"), view) == "s1 deep_zone");
   CHECK(choice(server(), from("2001:db8:1::7"), view) == "s1 deep_zone");
@@ -105,7 +105,7 @@ TEST_CASE("Deep zones come first, then the longest prefix, IPv4 and IPv6 alike")
   CHECK(choice(server(), from("2001:db8:2::7"), view) == "n1 default_group");
 }
 
-TEST_CASE("When a zone's group is down the ordinary zone is used, then the fallbacks in their order") {
+TEST_CASE("when a zone's group is down the ordinary zone is used, then the fallbacks in their order") {
   const auto view = view_with(kZones);
   auto nodes = server();
   look(nodes, "s1", NodeCondition::down);
@@ -116,7 +116,7 @@ TEST_CASE("When a zone's group is down the ordinary zone is used, then the fallb
   CHECK(choice(nodes, from("10.1.2.3"), view) == "f1 fallback_group");
 }
 
-TEST_CASE("The origin is chosen before the least bad node if the channel allows it") {
+TEST_CASE("the origin is chosen before the least bad node if the channel allows it") {
   auto question = from("192.0.2.1");
   const auto nodes = table({node("a", NodeCondition::down)});
   CHECK(choice(nodes, question) == "a least_bad");
@@ -124,7 +124,7 @@ TEST_CASE("The origin is chosen before the least bad node if the channel allows 
   CHECK(choice(nodes, question) == "- origin");
 }
 
-TEST_CASE("If no node is usable the least bad one is chosen") {
+TEST_CASE("if no node is usable the least bad one is chosen") {
   auto early = node("early", NodeCondition::down), late = node("late", NodeCondition::down);
   early.last_heartbeat = base::SteadyTime{1s};
   late.last_heartbeat = base::SteadyTime{2s};
@@ -133,7 +133,7 @@ TEST_CASE("If no node is usable the least bad one is chosen") {
 }
 
 TEST_CASE(
-    "Of unhealthy nodes the one with the most free capacity is chosen, so that the first does not get all viewers") {
+    "of unhealthy nodes the one with the most free capacity is chosen, so that the first does not get all viewers") {
   auto busy = node("busy", NodeCondition::unhealthy), idle = node("idle", NodeCondition::unhealthy);
   busy.capacity_mbps = idle.capacity_mbps = 100;
   busy.last.sent_mbps = 80;
@@ -141,7 +141,7 @@ TEST_CASE(
   CHECK(choice(table({busy, idle})) == "idle least_bad");
 }
 
-TEST_CASE("A node without an address is not chosen") {
+TEST_CASE("a node without an address is not chosen") {
   CHECK(choice(table({})) == "- no_node");
   auto nameless = node("a", NodeCondition::unheard);
   nameless.address = std::make_shared<NodeAddress>(NodeAddress{"a", ""});
@@ -149,7 +149,7 @@ TEST_CASE("A node without an address is not chosen") {
   CHECK(choice(table({nameless, node("b", NodeCondition::down)})) == "b least_bad");
 }
 
-TEST_CASE("An overloaded node gets no new viewers and keeps those it has") {
+TEST_CASE("an overloaded node gets no new viewers and keeps those it has") {
   auto full = node("a"), free = node("b");
   full.capacity_mbps = free.capacity_mbps = 100;
   full.last.sent_mbps = 96;
@@ -157,7 +157,7 @@ TEST_CASE("An overloaded node gets no new viewers and keeps those it has") {
   CHECK(choice(table({full, free}), RoutingQuestion{.channel = "demo", .current = "a"}) == "a default_group");
 }
 
-TEST_CASE("A viewer returns to a better node only when that has spare capacity") {
+TEST_CASE("a viewer returns to a better node only when that has spare capacity") {
   auto better = node("a"), now = node("b");
   better.capacity_mbps = now.capacity_mbps = 100;
   better.last.sent_mbps = 90;
@@ -166,14 +166,14 @@ TEST_CASE("A viewer returns to a better node only when that has spare capacity")
   CHECK(choice(table({better, now}), RoutingQuestion{.channel = "demo", .current = "b"}) == "a default_group");
 }
 
-TEST_CASE("A held node gets no viewers while another one is healthy") {
+TEST_CASE("a held node gets no viewers while another one is healthy") {
   auto held = node("a");
   held.held_until = kSelectionTime + 5s;
   CHECK(choice(table({held, node("b")})) == "b default_group");
   CHECK(choice(table({held})) == "a least_bad");
 }
 
-TEST_CASE("A drained node gets no new viewers and loses its viewers gradually within the drain time") {
+TEST_CASE("a drained node gets no new viewers and loses its viewers gradually within the drain time") {
   auto drained = in_group("a", "g");
   drained.draining_since = kSelectionTime - 15s;
   const auto nodes = table({drained, in_group("b", "g")});
@@ -188,7 +188,7 @@ TEST_CASE("A drained node gets no new viewers and loses its viewers gradually wi
             .substr(0, 1) == "b");
 }
 
-TEST_CASE("A channel fills its first node up to its share, then spreads: no node has more than 1.25 of the mean") {
+TEST_CASE("a channel fills its first node up to its share, then spreads: no node has more than 1.25 of the mean") {
   std::vector<NodeState> states;
   for (int i = 0; i < 10; ++i) states.push_back(in_group("n" + std::to_string(i), "g"));
   const auto nodes = table(std::move(states));
@@ -203,7 +203,7 @@ TEST_CASE("A channel fills its first node up to its share, then spreads: no node
   for (const auto& [id, count] : taken) CHECK(count <= 1'251);
 }
 
-TEST_CASE("In a large group no node has more than 1.25 of the mean, and a traced decision is the same") {
+TEST_CASE("in a large group no node has more than 1.25 of the mean, and a traced decision is the same") {
   std::vector<NodeState> states;
   for (int i = 0; i < 100; ++i) states.push_back(in_group("n" + std::to_string(i), "g"));
   states[3].condition = NodeCondition::down;
@@ -225,7 +225,7 @@ TEST_CASE("In a large group no node has more than 1.25 of the mean, and a traced
   }
 }
 
-TEST_CASE("New viewers since the last heartbeat count as load before the next heartbeat") {
+TEST_CASE("new viewers since the last heartbeat count as load before the next heartbeat") {
   auto busy = in_group("a", "g");
   busy.last.sent_mbps = 500;
   busy.viewers->count = busy.viewers_at_heartbeat = 100;
@@ -237,7 +237,7 @@ TEST_CASE("New viewers since the last heartbeat count as load before the next he
   CHECK(busy.utilisation() == doctest::Approx(0.5));
 }
 
-TEST_CASE("Viewers of other nodes return to a returning node as it ramps up, and new viewers at once") {
+TEST_CASE("viewers of other nodes return to a returning node as it ramps up, and new viewers at once") {
   auto back = in_group("a", "g");
   back.returned = kSelectionTime - 15s;
   back.last.sent_mbps = 450;
@@ -248,7 +248,7 @@ TEST_CASE("Viewers of other nodes return to a returning node as it ramps up, and
   CHECK(choice(nodes(), RoutingQuestion{.channel = "demo", .current = "b"}) == "a default_group");
 }
 
-TEST_CASE("Nodes are found for more channels than the cache of orders holds") {
+TEST_CASE("nodes are found for more channels than the cache of orders holds") {
   const auto nodes = table({in_group("a", "g"), in_group("b", "g"), in_group("c", "g")});
   for (int i = 0; i < 5'000; ++i) {
     const auto channel = "channel " + std::to_string(i);
@@ -258,7 +258,7 @@ TEST_CASE("Nodes are found for more channels than the cache of orders holds") {
   }
 }
 
-TEST_CASE("A returning node begins with a small share") {
+TEST_CASE("a returning node begins with a small share") {
   auto fresh = in_group("a", "g");
   fresh.returned = kSelectionTime;
   const auto nodes = table({fresh, in_group("b", "g")});
@@ -270,17 +270,17 @@ TEST_CASE("A returning node begins with a small share") {
   CHECK(nodes.nodes[0].viewers->count < 150);
 }
 
-TEST_CASE("A viewer leaves a node at once that the client reports as gone") {
+TEST_CASE("a viewer leaves a node at once that the client reports as gone") {
   CHECK(choice(table({node("a"), node("b")}), RoutingQuestion{.channel = "demo", .current = "a", .gone = "a"}) ==
         "b default_group");
 }
 
-TEST_CASE("Distances between coordinates are computed, also across the date line") {
+TEST_CASE("distances between coordinates are computed, also across the date line") {
   CHECK(distance_km({52.5, 13.4}, {48.1, 11.6}) == doctest::Approx(504).epsilon(0.01));
   CHECK(distance_km({0, 179}, {0, -179}) == doctest::Approx(222).epsilon(0.01));
 }
 
-TEST_CASE("A trace has the verdict of every rank, and the reason of ranks without a candidate") {
+TEST_CASE("a trace has the verdict of every rank, and the reason of ranks without a candidate") {
   const auto view = view_with(kZones);
   SelectionTrace seen;
   auto question = from("10.1.2.3");
@@ -299,7 +299,7 @@ TEST_CASE("A trace has the verdict of every rank, and the reason of ranks withou
   CHECK(said.back() == "origin : the channel does not allow it");
 }
 
-TEST_CASE("A full node is skipped for the next rank, and exceeds its limit only when all are full") {
+TEST_CASE("a full node is skipped for the next rank, and exceeds its limit only when all are full") {
   const auto view = view_with(kZones);
   const auto nodes = server();
   access::NodeLimits limits;
@@ -318,7 +318,7 @@ TEST_CASE("A full node is skipped for the next rank, and exceeds its limit only 
   CHECK(choice(nodes, question, view) == "s1 deep_zone");
 }
 
-TEST_CASE("The alternatives of a viewer are listed in the order of the ranks, up to the first without a limit") {
+TEST_CASE("the alternatives of a viewer are listed in the order of the ranks, up to the first without a limit") {
   const auto view = view_with(kZones);
   const auto nodes = server();
   access::NodeLimits limits;
@@ -336,7 +336,7 @@ TEST_CASE("The alternatives of a viewer are listed in the order of the ranks, up
   CHECK(alternatives(nodes, view, question).nodes.size() == 2);
 }
 
-TEST_CASE("A player on a pathway is served by its group, and by the other ranks when that is closed") {
+TEST_CASE("a player on a pathway is served by its group, and by the other ranks when that is closed") {
   auto nodes = server();
   const auto view = view_with(kZones);
   auto question = from("10.1.2.3");
@@ -350,7 +350,7 @@ TEST_CASE("A player on a pathway is served by its group, and by the other ranks 
   CHECK(choice(nodes, question, view) == "s1 deep_zone");
 }
 
-TEST_CASE("A pathway does not open a group that is closed to the client, unless a receipt proves one of its nodes") {
+TEST_CASE("a pathway does not open a group that is closed to the client, unless a receipt proves one of its nodes") {
   const auto nodes = server();
   const auto view = view_with(kZones);
   auto question = from("192.0.2.1");
@@ -360,7 +360,7 @@ TEST_CASE("A pathway does not open a group that is closed to the client, unless 
   CHECK(choice(nodes, question, view) == "s1 pathway");
 }
 
-TEST_CASE("The origin's pathway leads there only if the channel allows it") {
+TEST_CASE("the origin's pathway leads there only if the channel allows it") {
   const auto nodes = table({node("a")});
   RoutingQuestion question{.channel = "demo"};
   question.pathway = kOriginPathway;
@@ -369,7 +369,7 @@ TEST_CASE("The origin's pathway leads there only if the channel allows it") {
   CHECK(choice(nodes, question) == "- origin");
 }
 
-TEST_CASE("Groups are listed in the order of the ranks, with their state open or strained") {
+TEST_CASE("groups are listed in the order of the ranks, with their state open or strained") {
   auto nodes = table({in_group("s1", "stadium"), in_group("s2", "stadium"), in_group("c1", "city"),
                       in_group("n1", "near"), in_group("f1", "far")});
   const auto view = view_with(kZones);

@@ -21,18 +21,18 @@ ReachabilityClaims said(const std::string& query) { return read_claims({}, query
 
 }  // namespace
 
-TEST_CASE("Several receipts are ranked by their round trips") {
+TEST_CASE("several receipts are ranked by their round trips") {
   const auto claims = said("receipt=" + receipt("far", "10.1.2.0/24") + ":80," + receipt("quiet", "10.1.2.0/24") + "," +
                            receipt("near", "10.1.2.0/24") + ":3.5");
   CHECK(believed(claims.proofs, "10.1.2.0/24", test::kNow) == std::vector<std::string_view>{"near", "far", "quiet"});
 }
 
-TEST_CASE("A receipt of another client's network is not accepted") {
+TEST_CASE("a receipt of another client's network is not accepted") {
   const auto claims = said("receipt=" + receipt("near", "10.1.2.0/24"));
   CHECK(believed(claims.proofs, "10.1.3.0/24", test::kNow).empty());
 }
 
-TEST_CASE("Forged and expired receipts are refused with the reason, and an accepted one expires later") {
+TEST_CASE("forged and expired receipts are refused with the reason, and an accepted one expires later") {
   auto forged = receipt("near", "10.1.2.0/24");
   forged.back() = forged.back() == 'A' ? 'B' : 'A';
   CHECK(said("receipt=" + forged).refused.size() == 1);
@@ -41,13 +41,13 @@ TEST_CASE("Forged and expired receipts are refused with the reason, and an accep
   CHECK(believed(kept.proofs, "10.1.2.0/24", test::kNow + 10min).empty());
 }
 
-TEST_CASE("The number of receipts that are read is bounded") {
+TEST_CASE("the number of receipts that are read is bounded") {
   std::string list = "receipt=";
   for (int i = 0; i < 20; ++i) list += (i ? "," : "") + receipt("n" + std::to_string(i), "10.1.2.0/24");
   CHECK(said(list).proofs.size() == kMaxProofs);
 }
 
-TEST_CASE("A client reports by query or header which cache is gone") {
+TEST_CASE("a client reports by query or header which cache is gone") {
   CHECK(said("gone=stadium").gone == "stadium");
   CHECK(read_claims({{"X-Cache-Gone", "city"}}, "", kRing, {}, test::kNow).gone == "city");
   CHECK(said("gone=../x").gone.empty());

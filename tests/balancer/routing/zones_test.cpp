@@ -16,7 +16,7 @@ std::string trouble(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("The longest prefix of a depth names the zone") {
+TEST_CASE("the longest prefix of a depth names the zone") {
   const auto zones = Zones::parse(
       R"({"zones": [{"group": "wide", "prefixes": ["10.0.0.0/8", "::/0"]}, {"group": "narrow", "prefixes": ["10.1.0.0/16"]},
     {"group": "deep", "prefixes": ["10.0.0.0/7"], "deep": true}]})");
@@ -31,7 +31,7 @@ TEST_CASE("The longest prefix of a depth names the zone") {
   CHECK_FALSE(zones->names_group("other"));
 }
 
-TEST_CASE("A broken zone file is refused with the position and the reason") {
+TEST_CASE("a broken zone file is refused with the position and the reason") {
   CHECK(trouble("{") != "");
   CHECK(trouble("{}").find("\"zones\"") != std::string::npos);
   CHECK(trouble("{\"zones\": [\n {\"group\": \"a\", \"prefixes\": [\"10.0.0.1/8\"]}]}").starts_with("2:"));
@@ -41,7 +41,7 @@ TEST_CASE("A broken zone file is refused with the position and the reason") {
   CHECK(trouble(R"({"zones": [{"group": "a", "prefixes": [], "deeep": true}]})").find("deeep") != std::string::npos);
 }
 
-TEST_CASE("A prefix has no bits set beyond its length, and the length fits its family") {
+TEST_CASE("a prefix has no bits set beyond its length, and the length fits its family") {
   const auto is_taken = [](const std::string& prefix) {
     return trouble(R"({"zones": [{"group": "a", "prefixes": [")" + prefix + R"("]}]})").empty();
   };

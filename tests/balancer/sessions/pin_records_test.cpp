@@ -67,7 +67,7 @@ struct PinsDisk {
 
 }  // namespace
 
-TEST_CASE("Pin records are read as they were written, and malformed ones are refused") {
+TEST_CASE("pin records are read as they were written, and malformed ones are refused") {
   const PinRecord record{"city", {{100, node("a").address}, {106, node("b").address}, {110, nullptr}}, 90s};
   CHECK(to_text(record) == "2 90 c:city 100 a http://a 106 b http://b 110 - -");
   for (const auto& text :
@@ -83,7 +83,7 @@ TEST_CASE("Pin records are read as they were written, and malformed ones are ref
     CHECK_FALSE(pins_from_text(bad));
 }
 
-TEST_CASE("After a restart a session's listed segments keep their nodes") {
+TEST_CASE("after a restart a session's listed segments keep their nodes") {
   PinsDisk disk;
   disk.see("a", 100, 106);
   CHECK(disk.see("b", 101, 107) == "0=a 106=b");
@@ -94,7 +94,7 @@ TEST_CASE("After a restart a session's listed segments keep their nodes") {
   CHECK(disk.see("b", 102, 108) == "0=a 106=b");
 }
 
-TEST_CASE("A change after a restart begins after everything that any rendition may have listed") {
+TEST_CASE("a change after a restart begins after everything that any rendition may have listed") {
   PinsDisk disk;
   disk.see("a", 100, 106);
   disk.restart();
@@ -102,7 +102,7 @@ TEST_CASE("A change after a restart begins after everything that any rendition m
   CHECK(disk.see("b", 103, 109) == "0=a 107=b");
 }
 
-TEST_CASE("The record of a session is removed with it, or when it does not return") {
+TEST_CASE("the record of a session is removed with it, or when it does not return") {
   PinsDisk disk;
   disk.see("a", 100, 106);
   CHECK(disk.records() == 1);
@@ -119,7 +119,7 @@ TEST_CASE("The record of a session is removed with it, or when it does not retur
   CHECK(disk.records() == 0);
 }
 
-TEST_CASE("After a restart the pins of a long window are held as long as without one") {
+TEST_CASE("after a restart the pins of a long window are held as long as without one") {
   PinsDisk disk;
   disk.see("a", 100, 106, 4h);
   disk.see("b", 101, 107, 4h);
@@ -134,7 +134,7 @@ TEST_CASE("After a restart the pins of a long window are held as long as without
   CHECK(disk.see("b", 102, 108, 5h) == "0=a 106=b");
 }
 
-TEST_CASE("A session that returned stays when the others are removed") {
+TEST_CASE("a session that returned stays when the others are removed") {
   PinsDisk disk;
   disk.see("a", 100, 106);
   disk.restart();

@@ -6,7 +6,7 @@ using namespace tribune;
 using namespace tribune::balancer;
 using contracts::LinksMode;
 
-TEST_CASE("The mode auto is direct for players that retry a listed segment at its new URI, redirect for all others") {
+TEST_CASE("the mode auto is direct for players that retry a listed segment at its new URI, redirect for all others") {
   const auto players = default_direct_players();
   for (const std::string agent : {"videojs-vhs", "VideoJS-VHS/3"})
     CHECK(links_for(LinksMode::automatic, agent, players) == LinksMode::direct);
@@ -16,19 +16,19 @@ TEST_CASE("The mode auto is direct for players that retry a listed segment at it
     CHECK(links_for(LinksMode::automatic, agent, players) == LinksMode::redirect);
 }
 
-TEST_CASE("The player does not change a channel's fixed mode") {
+TEST_CASE("the player does not change a channel's fixed mode") {
   CHECK(links_for(LinksMode::direct, "curl", default_direct_players()) == LinksMode::direct);
   CHECK(links_for(LinksMode::redirect, "ExoPlayer", default_direct_players()) == LinksMode::redirect);
 }
 
-TEST_CASE("A listed segment of a failed node may get another URI for players with direct links, and for media3") {
+TEST_CASE("a listed segment of a failed node may get another URI for players with direct links, and for media3") {
   for (const std::string agent : {"VideoJS-VHS/3", "Demo/1.0 AndroidXMedia3/1.4.1", "exoplayer"})
     CHECK(accepts_rewriting(agent, default_direct_players()));
   CHECK(accepts_rewriting("MyPlayer/1", {"myplayer"}));
   CHECK_FALSE(accepts_rewriting("Mozilla/5.0 Chrome/120", default_direct_players()));
 }
 
-TEST_CASE("The list of direct players is configurable") {
+TEST_CASE("the list of direct players is configurable") {
   CHECK(links_for(LinksMode::automatic, "MyPlayer/1", {"myplayer"}) == LinksMode::direct);
   CHECK(links_for(LinksMode::automatic, "ExoPlayer", {}) == LinksMode::redirect);
   CHECK_FALSE(is_direct_player("anything", {""}));

@@ -62,28 +62,28 @@ struct PinsFixture {
 
 }  // namespace
 
-TEST_CASE("All viewers of one node have one equal pin, whenever they came") {
+TEST_CASE("all viewers of one node have one equal pin, whenever they came") {
   PinsFixture s;
   CHECK(s.see("a", 100, 106) == "0=a");
   CHECK(s.see("a", 104, 110) == "0=a");
   CHECK(s.see("a", 104, 110, false, 8) == "0=a");
 }
 
-TEST_CASE("Another node begins at the first MSN not yet listed") {
+TEST_CASE("another node begins at the first MSN not yet listed") {
   PinsFixture s;
   s.see("a", 100, 106);
   CHECK(s.see("b", 101, 107) == "0=a 106=b");
   CHECK(s.see("b", 103, 109) == "0=a 106=b");
 }
 
-TEST_CASE("A change without a new segment does not change the text") {
+TEST_CASE("a change without a new segment does not change the text") {
   PinsFixture s;
   s.see("a", 100, 106);
   CHECK(s.see("b", 100, 106) == "0=a");
   CHECK(s.see("b", 101, 107) == "0=a 106=b");
 }
 
-TEST_CASE("All renditions change at the same MSN") {
+TEST_CASE("all renditions change at the same MSN") {
   PinsFixture s;
   s.see("a", 100, 106);                  // video
   s.see("a", 99, 105);                   // audio trails
@@ -94,7 +94,7 @@ TEST_CASE("All renditions change at the same MSN") {
   CHECK(s.see("b", 101, 107) == "0=a 106=b");
 }
 
-TEST_CASE("A rendition that is ahead is not limited by one that trails") {
+TEST_CASE("a rendition that is ahead is not limited by one that trails") {
   PinsFixture s;
   s.see("a", 100, 106);
   s.see("a", 102, 108);  // another rendition listed two more
@@ -102,7 +102,7 @@ TEST_CASE("A rendition that is ahead is not limited by one that trails") {
   CHECK(s.see("b", 103, 109) == "0=a 108=b");
 }
 
-TEST_CASE("A change that was reverted before it was listed leaves no trace") {
+TEST_CASE("a change that was reverted before it was listed leaves no trace") {
   PinsFixture s;
   s.see("a", 100, 106);
   CHECK(s.see("b", 100, 106) == "0=a");
@@ -111,7 +111,7 @@ TEST_CASE("A change that was reverted before it was listed leaves no trace") {
   CHECK(s.see("c", 102, 108) == "0=a 107=c");
 }
 
-TEST_CASE("Pins are dropped when the window has passed them, after the slowest rendition") {
+TEST_CASE("pins are dropped when the window has passed them, after the slowest rendition") {
   PinsFixture s;
   s.see("a", 100, 106);
   s.see("b", 101, 107);
@@ -121,7 +121,7 @@ TEST_CASE("Pins are dropped when the window has passed them, after the slowest r
   CHECK(s.see("b", 105, 111) == "0=b");
 }
 
-TEST_CASE("However often a session changes its node, no listed segment gets another one") {
+TEST_CASE("however often a session changes its node, no listed segment gets another one") {
   PinsFixture s;
   std::int64_t next = 106;
   std::map<std::int64_t, std::string> listed;
@@ -150,7 +150,7 @@ TEST_CASE("However often a session changes its node, no listed segment gets anot
   CHECK(s.see("c", 400, 406) == "0=c");  // the window has passed them all
 }
 
-TEST_CASE("A short rendition does not make a long one forget its nodes") {
+TEST_CASE("a short rendition does not make a long one forget its nodes") {
   PinsFixture s;
   s.see("a", 0, 1000);  // hours of video
   CHECK(s.see("b", 1, 1001) == "0=a 1000=b");
@@ -158,7 +158,7 @@ TEST_CASE("A short rendition does not make a long one forget its nodes") {
   CHECK(s.see("b", 101, 1106) == "0=a 1000=b");
 }
 
-TEST_CASE("Pins outlast their session while its player may use what was listed") {
+TEST_CASE("pins outlast their session while its player may use what was listed") {
   PinsFixture s;
   s.see_held("a", 100, 106, 10min);
   CHECK(s.see_held("b", 101, 107, 10min) == "0=a 106=b");
@@ -172,7 +172,7 @@ TEST_CASE("Pins outlast their session while its player may use what was listed")
   CHECK(s.session_pins.size() == 0);
 }
 
-TEST_CASE("Pins of a session that lasts are not removed, however long its playlist is not requested") {
+TEST_CASE("pins of a session that lasts are not removed, however long its playlist is not requested") {
   PinsFixture s;
   s.see_held("a", 100, 106, 1min);
   s.clock.advance(24h);
@@ -183,13 +183,13 @@ TEST_CASE("Pins of a session that lasts are not removed, however long its playli
   CHECK(s.session_pins.size() == 0);  // no lapse was reported, but no session lasts that long
 }
 
-TEST_CASE("A session whose first node is gone gets no links to it when its pins are recreated") {
+TEST_CASE("a session whose first node is gone gets no links to it when its pins are recreated") {
   PinsFixture s;
   s.kill("a");
   CHECK(s.see_held("b", 100, 106, 1min, "a") == "0=b");
 }
 
-TEST_CASE("The number of sessions is bounded: the least recently seen is evicted, and counted") {
+TEST_CASE("the number of sessions is bounded: the least recently seen is evicted, and counted") {
   PinsFixture s;
   SessionPins small(s.clock, s.metrics, 128);
   for (access::SessionId viewer = 1; viewer <= 10'000; ++viewer) {
@@ -203,7 +203,7 @@ TEST_CASE("The number of sessions is bounded: the least recently seen is evicted
         doctest::Approx(10'000 - static_cast<double>(small.size())));
 }
 
-TEST_CASE("Listed links of a failed node change to the new one for players that accept it") {
+TEST_CASE("listed links of a failed node change to the new one for players that accept it") {
   PinsFixture s;
   s.see("a", 100, 106, true);
   s.kill("a");
@@ -211,7 +211,7 @@ TEST_CASE("Listed links of a failed node change to the new one for players that 
   CHECK(s.see("b", 101, 107, true) == "0=b");
 }
 
-TEST_CASE("A failed node that returns does not get its old links back") {
+TEST_CASE("a failed node that returns does not get its old links back") {
   PinsFixture s;
   s.see("a", 100, 106, true);
   s.kill("a");
@@ -220,14 +220,14 @@ TEST_CASE("A failed node that returns does not get its old links back") {
   CHECK(s.see("a", 102, 108, true) == "0=b 107=a");
 }
 
-TEST_CASE("Listed links of a failed node keep their text for all other players") {
+TEST_CASE("listed links of a failed node keep their text for all other players") {
   PinsFixture s;
   s.see("a", 100, 106);
   s.kill("a");
   CHECK(s.see("b", 101, 107) == "0=a 106=b");
 }
 
-TEST_CASE("A node that left the configuration or changed its address counts as gone") {
+TEST_CASE("a node that left the configuration or changed its address counts as gone") {
   PinsFixture s;
   s.see("a", 100, 106, true);
   s.nodes = table({node("b")});
@@ -236,7 +236,7 @@ TEST_CASE("A node that left the configuration or changed its address counts as g
   CHECK(s.see("b", 102, 108, true) == "0=elsewhere");
 }
 
-TEST_CASE("Sessions do not share pins, and a released one is forgotten") {
+TEST_CASE("sessions do not share pins, and a released one is forgotten") {
   PinsFixture s;
   s.see("a", 100, 106);
   s.see("b", 100, 106, false, 8);
@@ -250,14 +250,14 @@ TEST_CASE("Sessions do not share pins, and a released one is forgotten") {
   CHECK(s.session_pins.preferred(kViewer).empty());
 }
 
-TEST_CASE("An empty window can be pinned") {
+TEST_CASE("an empty window can be pinned") {
   PinsFixture s;
   CHECK(s.see("a", 0, 0) == "0=a");
   CHECK(s.see("b", 0, 0) == "0=b");
   CHECK(s.see("c", 0, 3) == "0=c");
 }
 
-TEST_CASE("Whatever threads and renditions do, a listed MSN keeps its node") {
+TEST_CASE("whatever threads and renditions do, a listed MSN keeps its node") {
   PinsFixture s;
   std::int64_t live = 106;  // changes while all threads wait
   std::mt19937 pace(1);
@@ -293,7 +293,7 @@ TEST_CASE("Whatever threads and renditions do, a listed MSN keeps its node") {
   CHECK(listed.size() > 300);
 }
 
-TEST_CASE("The playlist below each pathway has its own pins, which are removed with their session") {
+TEST_CASE("the playlist below each pathway has its own pins, which are removed with their session") {
   PinsFixture s;
   const auto see = [&](const std::string& chosen, std::int64_t first, std::string_view pathway) {
     return text(
@@ -311,7 +311,7 @@ TEST_CASE("The playlist below each pathway has its own pins, which are removed w
   CHECK(see("b", 103, "near") == "0=b");
 }
 
-TEST_CASE("A session has pins for a bounded number of pathways; further ones share the pins without pathway") {
+TEST_CASE("a session has pins for a bounded number of pathways; further ones share the pins without pathway") {
   PinsFixture s;
   const auto see = [&](const std::string& pathway) {
     return text(s.session_pins.pin(kViewer, {100, 106}, s.nodes, s.nodes.find("a")->address, false, pathway));
@@ -321,7 +321,7 @@ TEST_CASE("A session has pins for a bounded number of pathways; further ones sha
   CHECK(s.session_pins.size() == 0);
 }
 
-TEST_CASE("For a session that another process opened, everything is assumed to be listed from the node of its token") {
+TEST_CASE("for a session that another process opened, everything is assumed to be listed from the node of its token") {
   PinsFixture s;
   const auto see = [&](access::SessionId viewer, std::int64_t first, std::string_view pathway = "") {
     return text(s.session_pins.pin(viewer, {first, first + 6}, s.nodes, s.nodes.find("b")->address, false, pathway,

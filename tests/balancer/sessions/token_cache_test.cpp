@@ -25,7 +25,7 @@ std::string token_of(const Ring& ring, std::uint64_t session, base::WallTime ope
 
 }  // namespace
 
-TEST_CASE("A cached token is equal to the verified one") {
+TEST_CASE("a cached token is equal to the verified one") {
   TokenCache memo;
   const auto ring = ring_of({key("a")});
   const auto text = token_of(ring, 7);
@@ -39,7 +39,7 @@ TEST_CASE("A cached token is equal to the verified one") {
   CHECK(memo.size() == 1);
 }
 
-TEST_CASE("A token of a key that was withdrawn is refused at the next request") {
+TEST_CASE("a token of a key that was withdrawn is refused at the next request") {
   TokenCache memo;
   const auto before = ring_of({key("a"), key("b")}), after = ring_of({key("b")});
   const auto text = token_of(before, 7);
@@ -48,7 +48,7 @@ TEST_CASE("A token of a key that was withdrawn is refused at the next request") 
   CHECK(memo.size() == 0);
 }
 
-TEST_CASE("A token is refused when the secret of its key's id was replaced") {
+TEST_CASE("a token is refused when the secret of its key's id was replaced") {
   TokenCache memo;
   const auto before = ring_of({key("a")}), after = ring_of({{"a", "another secret, the same id", std::nullopt}});
   const auto text = token_of(before, 7);
@@ -56,7 +56,7 @@ TEST_CASE("A token is refused when the secret of its key's id was replaced") {
   CHECK_FALSE(memo.read(after, "demo", text, kNow, kSkew));
 }
 
-TEST_CASE("A token is refused from the time at which its key ends") {
+TEST_CASE("a token is refused from the time at which its key ends") {
   TokenCache memo;
   const auto ring = ring_of({key("a", kNow + 1h), key("b")});
   const auto text = token_of(ring, 7);
@@ -65,7 +65,7 @@ TEST_CASE("A token is refused from the time at which its key ends") {
   CHECK_FALSE(memo.read(ring, "demo", text, kNow + 1h, kSkew));
 }
 
-TEST_CASE("A cached token is not valid for another channel") {
+TEST_CASE("a cached token is not valid for another channel") {
   TokenCache memo;
   const auto ring = ring_of({key("a")});
   const auto text = token_of(ring, 7);
@@ -74,7 +74,7 @@ TEST_CASE("A cached token is not valid for another channel") {
   CHECK(memo.read(ring, "demo", text, kNow, kSkew));
 }
 
-TEST_CASE("When the clock steps back, a cached token may be from the future again") {
+TEST_CASE("when the clock steps back, a cached token may be from the future again") {
   TokenCache memo;
   const auto ring = ring_of({key("a")});
   const auto text = token_of(ring, 7);
@@ -82,7 +82,7 @@ TEST_CASE("When the clock steps back, a cached token may be from the future agai
   CHECK_FALSE(memo.read(ring, "demo", text, kNow - kSkew - 1s, kSkew));
 }
 
-TEST_CASE("Refused tokens are not cached, and a part of a token is not accepted") {
+TEST_CASE("refused tokens are not cached, and a part of a token is not accepted") {
   TokenCache memo;
   const auto ring = ring_of({key("a")});
   const auto text = token_of(ring, 7);
@@ -95,7 +95,7 @@ TEST_CASE("Refused tokens are not cached, and a part of a token is not accepted"
   CHECK(memo.size() == 1);
 }
 
-TEST_CASE("Only the tokens of two generations are cached, and a token used in time stays") {
+TEST_CASE("only the tokens of two generations are cached, and a token used in time stays") {
   TokenCache memo(4);
   const auto ring = ring_of({key("a")});
   const auto faithful = token_of(ring, 1'000);

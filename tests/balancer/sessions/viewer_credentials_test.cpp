@@ -32,7 +32,7 @@ struct Rotation : test::PlaylistFlowFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Rotation, "An active session outlives the key of its token, and a lapsed one is not restored by it") {
+TEST_CASE_FIXTURE(Rotation, "an active session outlives the key of its token, and a lapsed one is not restored by it") {
   const auto watches = open("demo"), lapses = open("demo");
   REQUIRE(watches.find("~k1.") != std::string::npos);
   for (int i = 0; i < 20; ++i) {
@@ -50,7 +50,7 @@ TEST_CASE_FIXTURE(Rotation, "An active session outlives the key of its token, an
 }
 
 TEST_CASE_FIXTURE(Rotation,
-                  "A step of the wall clock ends no active session, and tokens are checked against the present clock") {
+                  "a step of the wall clock ends no active session, and tokens are checked against the present clock") {
   const auto before = open("demo");
   clock.step_wall(-1h);
   CHECK(get(before + "v.m3u8")->status() == 200);
@@ -66,7 +66,7 @@ TEST_CASE_FIXTURE(Rotation,
   CHECK(get(after + "v.m3u8")->status() == 200);
 }
 
-TEST_CASE_FIXTURE(Rotation, "After a step forward the new tokens of another balancer are valid") {
+TEST_CASE_FIXTURE(Rotation, "after a step forward the new tokens of another balancer are valid") {
   clock.step_wall(10min);
   contracts::Token token{.channel = "demo",
                          .session = 77,
@@ -76,7 +76,7 @@ TEST_CASE_FIXTURE(Rotation, "After a step forward the new tokens of another bala
   CHECK(get("/live/demo/~" + text + "/v.m3u8")->status() == 200);
 }
 
-TEST_CASE_FIXTURE(Rotation, "A waiting ticket, and a ticket with an active session, outlive their key") {
+TEST_CASE_FIXTURE(Rotation, "a waiting ticket, and a ticket with an active session, outlive their key") {
   REQUIRE(admission.change_limits(R"({"max_sessions":0})"));
   const access::Visitor visitor{.channel = "demo"};
   const auto decision = admission.decide(visitor, nullptr, 10s);
@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(Rotation, "A waiting ticket, and a ticket with an active sessi
   CHECK_FALSE(read(text));
 }
 
-TEST_CASE("A client is counted by its address, or its /64 for IPv6, unless its network is shared") {
+TEST_CASE("a client is counted by its address, or its /64 for IPv6, unless its network is shared") {
   const auto shared = base::PrefixList::parse({"203.0.113.0/24", "2001:db8:5::/48"});
   REQUIRE(shared);
   const auto counted = [&](std::string_view address) { return counted_client(address, *shared); };

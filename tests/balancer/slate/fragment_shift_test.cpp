@@ -61,7 +61,7 @@ constexpr auto kFar =
 
 }  // namespace
 
-TEST_CASE("The timescales of an init section are those of its tracks") {
+TEST_CASE("the timescales of an init section are those of its tracks") {
   CHECK(timescales_of(init()).value() == kTimescales);
   CHECK_FALSE(timescales_of(""));
   CHECK_FALSE(timescales_of("not a box at all"));
@@ -69,7 +69,7 @@ TEST_CASE("The timescales of an init section are those of its tracks") {
   CHECK_FALSE(timescales_of(shifted_box("moov", track(1, 0, 0))));
 }
 
-TEST_CASE("All tracks of a segment are shifted by the same time, and its fragments' numbers continue") {
+TEST_CASE("all tracks of a segment are shifted by the same time, and its fragments' numbers continue") {
   const auto made = [](std::uint64_t by_ms, std::uint32_t by_fragments) {
     return shifted_box("styp", "msdh") + sidx(1, 512 + by_ms * 12'800 / 1000) +
            moof(1 + by_fragments,
@@ -93,7 +93,7 @@ TEST_CASE("32-bit times become 64-bit times, and the offsets of the samples are 
   CHECK(shifted(before, kTimescales, {kFar, 7}).value() == after);
 }
 
-TEST_CASE("A segment that cannot be shifted is reported") {
+TEST_CASE("a segment that cannot be shifted is reported") {
   const auto fails = [](const std::string& segment) { return !shifted(segment, kTimescales, {12s, 1}).has_value(); };
   CHECK(fails(moof(1, traf(3, tfdt(1, 0)))));
   CHECK(fails(moof(1, traf(1, ""))));
@@ -105,7 +105,7 @@ TEST_CASE("A segment that cannot be shifted is reported") {
   CHECK_FALSE(fragments_in(shifted_box("mdat", "x")));
 }
 
-TEST_CASE("Damaged boxes are refused or copied, whatever was damaged") {
+TEST_CASE("damaged boxes are refused or copied, whatever was damaged") {
   const auto whole =
       sidx(1, 512) + moof(1, traf(1, tfdt(1, 25'600)) + traf(2, tfdt(0, 96'000))) + shifted_box("mdat", "samples");
   const auto head = init();

@@ -115,14 +115,14 @@ void check_continues(const hls::Playlist& before, const hls::Playlist& after) {
 
 }  // namespace
 
-TEST_CASE("Slots follow the time, and each begins where the previous one ends") {
+TEST_CASE("slots follow the time, and each begins where the previous one ends") {
   const auto t = begin_of_slot(2s, 1'000);
   CHECK(slot_at(2s, t) == 1'000);
   CHECK(slot_at(2s, t - 1ms) == 999);
   CHECK(slot_at(2s, t + 1'999ms) == 1'000);
 }
 
-TEST_CASE("Waiting viewers see a live playlist that only grows, with a discontinuity where the loop restarts") {
+TEST_CASE("waiting viewers see a live playlist that only grows, with a discontinuity where the loop restarts") {
   const auto slate = made_slate();
   REQUIRE(slate);
   auto before = parsed(slate_text(*slate, slate->renditions()[0], 1'000));
@@ -142,8 +142,7 @@ TEST_CASE("Waiting viewers see a live playlist that only grows, with a discontin
 }
 
 TEST_CASE(
-    "A slate of fragmented MP4 is one timeline: each slot has its own URL and time, and no time stamp jumps where the "
-    "loop restarts") {
+    "a slate of fragmented MP4 is one timeline: each slot has its URL and time, and no time stamp jumps at the loop") {
   const auto slate = fragmented_slate();
   REQUIRE(slate);
   REQUIRE(slate->is_continuous());
@@ -167,7 +166,7 @@ TEST_CASE(
     CHECK_FALSE(read_slot_path(bad));
 }
 
-TEST_CASE("With the programme's timeline the slate ends near the begin of the programme's newest segment") {
+TEST_CASE("with the programme's timeline the slate ends near the begin of the programme's newest segment") {
   const auto listed = begin_of_slot(2s, 1'000) + 700ms;
   const auto slate = fragmented_slate(
       fmt::format(R"("time_line":{{"unix_ms":{},"media_ms":50000}},)",
@@ -181,7 +180,7 @@ TEST_CASE("With the programme's timeline the slate ends near the begin of the pr
   CHECK_FALSE(fragmented_slate(R"("time_line":{"unix_ms":1,"media_ms":-1},)"));
 }
 
-TEST_CASE("A continuous slate has one discontinuity, which leads into the programme") {
+TEST_CASE("a continuous slate has one discontinuity, which leads into the programme") {
   const auto slate = fragmented_slate();
   const auto& rendition = slate->renditions()[0];
   auto before = parsed(slate_text(*slate, rendition, 1'001));
@@ -199,7 +198,7 @@ TEST_CASE("A continuous slate has one discontinuity, which leads into the progra
   }
 }
 
-TEST_CASE("The playlist of a called viewer changes to the programme, and no number goes back") {
+TEST_CASE("the playlist of a called viewer changes to the programme, and no number goes back") {
   const auto slate = made_slate();
   const auto& rendition = slate->renditions()[0];
   for (const std::int64_t start : {1'000, 1'001, 1'002}) {
@@ -230,7 +229,7 @@ TEST_CASE("The playlist of a called viewer changes to the programme, and no numb
   }
 }
 
-TEST_CASE("A rendition that is behind that of the transition shows the slate to its end") {
+TEST_CASE("a rendition that is behind that of the transition shows the slate to its end") {
   const auto slate = made_slate();
   const SlateTransition transition{1'001, 505, 334, 0};
   const auto text = text_after_transition(slate.get(), &slate->renditions()[1], transition, programme(499, 505));
@@ -238,7 +237,7 @@ TEST_CASE("A rendition that is behind that of the transition shows the slate to 
   CHECK(*text == slate_text(*slate, slate->renditions()[1], 1'001));
 }
 
-TEST_CASE("A programme with a long window shows nothing from before the transition") {
+TEST_CASE("a programme with a long window shows nothing from before the transition") {
   const auto slate = made_slate();
   const SlateTransition transition{1'001, 505, 334, 0};
   const auto text = text_after_transition(slate.get(), &slate->renditions()[0], transition, programme(100, 600));
@@ -249,7 +248,7 @@ TEST_CASE("A programme with a long window shows nothing from before the transiti
   CHECK(text->find("/slate/") == std::string::npos);
 }
 
-TEST_CASE("The programme's discontinuities and key IVs keep their meaning under the new numbers") {
+TEST_CASE("the programme's discontinuities and key IVs keep their meaning under the new numbers") {
   const auto slate = made_slate();
   const SlateTransition transition{1'001, 505, 334, 7};
   const auto text = text_after_transition(slate.get(), &slate->renditions()[0], transition,
@@ -261,7 +260,7 @@ TEST_CASE("The programme's discontinuities and key IVs keep their meaning under 
   CHECK(text->find(fmt::format("IV=0x{:032x}", 505)) != std::string::npos);
 }
 
-TEST_CASE("Without a slate, as after its folder was emptied, a viewer keeps the numbers of the transition") {
+TEST_CASE("without a slate, as after its folder was emptied, a viewer keeps the numbers of the transition") {
   const SlateTransition transition{1'001, 505, 334, 0};
   const auto text = text_after_transition(nullptr, nullptr, transition, programme(505, 511));
   REQUIRE(text);
@@ -270,7 +269,7 @@ TEST_CASE("Without a slate, as after its folder was emptied, a viewer keeps the 
   CHECK(playlist.segments.size() == 6);
 }
 
-TEST_CASE("A slate of MPEG-TS precedes a programme of MPEG-TS") {
+TEST_CASE("a slate of MPEG-TS precedes a programme of MPEG-TS") {
   const auto slate = made_slate(false);
   const SlateTransition transition{1'001, 505, 334, 0};
   auto text = programme(500, 506);
@@ -281,7 +280,7 @@ TEST_CASE("A slate of MPEG-TS precedes a programme of MPEG-TS") {
   CHECK(parsed(*after).segments.size() == kSlateWindow);
 }
 
-TEST_CASE("A slate of another format than the programme is dropped at the transition") {
+TEST_CASE("a slate of another format than the programme is dropped at the transition") {
   const auto slate = made_slate(true);
   const SlateTransition transition{1'001, 505, 334, 0};
   auto text = programme(500, 506);
@@ -291,7 +290,7 @@ TEST_CASE("A slate of another format than the programme is dropped at the transi
   CHECK(parsed(*after).media_sequence == 1'001);
 }
 
-TEST_CASE("Slots listed before a step of the clock are served after it, and slots never listed are not") {
+TEST_CASE("slots listed before a step of the clock are served after it, and slots never listed are not") {
   const auto slate = made_slate();
   base::ManualClock clock{base::WallTime{1'750'000'000s}};
   base::LogSettings quiet;
@@ -307,7 +306,7 @@ TEST_CASE("Slots listed before a step of the clock are served after it, and slot
   for (const auto never : {before - 200, (before + after) / 2, after + 2}) CHECK_FALSE(slates.is_listed(*slate, never));
 }
 
-TEST_CASE("A programme within its channel's limits is accepted, however long its links made it") {
+TEST_CASE("a programme within its channel's limits is accepted, however long its links made it") {
   const auto slate = made_slate();
   const auto text = programme(1, 110'000);
   hls::Limits limits;
@@ -323,7 +322,7 @@ TEST_CASE("A programme within its channel's limits is accepted, however long its
   CHECK(text_after_transition(slate.get(), &slate->renditions()[0], {1'001, 505, 334, 0}, text, limits));
 }
 
-TEST_CASE("A programme with a long key is accepted, however often the key is restated") {
+TEST_CASE("a programme with a long key is accepted, however often the key is restated") {
   const auto slate = made_slate();
   auto text = programme(1, 2'000);
   text.insert(text.find("#EXTINF"), "#EXT-X-KEY:METHOD=AES-128,URI=\"" + std::string(800, 'k') + "\"\n");
@@ -334,14 +333,14 @@ TEST_CASE("A programme with a long key is accepted, however often the key is res
   CHECK(after->find("seg1999.m4s") != std::string::npos);
 }
 
-TEST_CASE("A blocking reload uses the viewer's numbers") {
+TEST_CASE("a blocking reload uses the viewer's numbers") {
   const SlateTransition transition{1'001, 505, 334, 0};
   CHECK(query_after_transition("_HLS_msn=1003&_HLS_part=1&a=b", transition) == "_HLS_msn=507&_HLS_part=1&a=b");
   CHECK(query_after_transition("_HLS_msn=x", transition) == "_HLS_msn=x");
   CHECK(query_after_transition("", transition) == "");
 }
 
-TEST_CASE("A slate whose renditions differ in length, or that names files elsewhere, is refused") {
+TEST_CASE("a slate whose renditions differ in length, or that names files elsewhere, is refused") {
   CHECK_FALSE(made_slate(true, R"(,{"playlist":"v3/index.m3u8","segments":[{"file":"r0/0.m4s","ms":2000}]})"));
   CHECK_FALSE(made_slate(
       true,

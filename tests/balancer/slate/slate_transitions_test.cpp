@@ -33,13 +33,13 @@ const SlateTransitionRecord kRecord{{1'001, 505, 334, 7}, contracts::LinksMode::
 
 }  // namespace
 
-TEST_CASE("A transition is read as it was written, and a malformed one is refused") {
+TEST_CASE("a transition is read as it was written, and a malformed one is refused") {
   CHECK(transition_from_text(to_text(kRecord)) == kRecord);
   for (const auto* bad : {"", "1 2 3 4 5", "2 1 2 3 4 direct", "1 -1 2 3 4 direct", "1 1 2 3 4 5 direct"})
     CHECK_FALSE(transition_from_text(bad));
 }
 
-TEST_CASE("The first transition of a viewer is kept, and is in force once it is on disk") {
+TEST_CASE("the first transition of a viewer is kept, and is in force once it is on disk") {
   TransitionsDisk disk;
   base::ManualClock clock;
   auto store = disk.open();
@@ -54,7 +54,7 @@ TEST_CASE("The first transition of a viewer is kept, and is in force once it is 
   CHECK(transitions.find(7)->record == kRecord);
 }
 
-TEST_CASE("Transitions survive the process until their viewers are gone") {
+TEST_CASE("transitions survive the process until their viewers are gone") {
   TransitionsDisk disk;
   base::ManualClock clock;
   {
@@ -84,7 +84,7 @@ TEST_CASE("Transitions survive the process until their viewers are gone") {
   CHECK_FALSE(transitions.find(8));
 }
 
-TEST_CASE("A transition is kept as long as its viewer's session can last, also across a restart") {
+TEST_CASE("a transition is kept as long as its viewer's session can last, also across a restart") {
   TransitionsDisk disk;
   base::ManualClock clock;
   const auto sweep = [](SlateTransitions& transitions) {
@@ -108,7 +108,7 @@ TEST_CASE("A transition is kept as long as its viewer's session can last, also a
   CHECK(transitions.find(7)->record == kRecord);
 }
 
-TEST_CASE("The number of transitions is bounded: the least recently seen is evicted, on disk too, and counted") {
+TEST_CASE("the number of transitions is bounded: the least recently seen is evicted, on disk too, and counted") {
   TransitionsDisk disk;
   base::ManualClock clock;
   std::size_t left = 0;
@@ -133,7 +133,7 @@ TEST_CASE("The number of transitions is bounded: the least recently seen is evic
   CHECK(transitions.size() == left);
 }
 
-TEST_CASE("The slates' time follows the wall clock forward and never goes back, not even at a restart") {
+TEST_CASE("the slates' time follows the wall clock forward and never goes back, not even at a restart") {
   TransitionsDisk disk;
   base::ManualClock clock;
   base::Metrics metrics;

@@ -34,7 +34,7 @@ LinkPins at(int node) { return {{0, "http://n" + std::to_string(node)}}; }
 
 }  // namespace
 
-TEST_CASE("One text is rendered for all callers with the same key") {
+TEST_CASE("one text is rendered for all callers with the same key") {
   CacheFixture s;
   const auto owner = s.texts.new_owner();
   const auto first = s.get(owner, at(1));
@@ -46,7 +46,7 @@ TEST_CASE("One text is rendered for all callers with the same key") {
   CHECK(s.texts.get(owner, "name", [&]() -> RenderedPlaylists::RenderedPtr { return nullptr; }) == first);
 }
 
-TEST_CASE("The bytes of all owners together are bounded, and the least recently used is evicted first") {
+TEST_CASE("the bytes of all owners together are bounded, and the least recently used is evicted first") {
   CacheFixture s;
   std::vector<std::uint64_t> owners;
   for (int i = 0; i < 8; ++i) owners.push_back(s.texts.new_owner());
@@ -64,7 +64,7 @@ TEST_CASE("The bytes of all owners together are bounded, and the least recently 
   CHECK(s.made == 10);
 }
 
-TEST_CASE("A smaller bound, scarce memory and time free bytes; an owner's texts are removed with it") {
+TEST_CASE("a smaller bound, scarce memory and time free bytes; an owner's texts are removed with it") {
   CacheFixture s;
   const auto a = s.texts.new_owner(), b = s.texts.new_owner();
   for (int i = 0; i < 4; ++i) s.get(a, at(i));
@@ -83,21 +83,21 @@ TEST_CASE("A smaller bound, scarce memory and time free bytes; an owner's texts 
   CHECK(s.texts.bytes() == 0);
 }
 
-TEST_CASE("A text larger than the bound is returned, and not cached") {
+TEST_CASE("a text larger than the bound is returned, and not cached") {
   CacheFixture s;
   const auto owner = s.texts.new_owner();
   CHECK(s.get(owner, at(1), 9 * kText)->body->size() == 9 * kText);
   CHECK(s.texts.bytes() == 0);
 }
 
-TEST_CASE("A failed rendering is not cached: the next call tries again") {
+TEST_CASE("a failed rendering is not cached: the next call tries again") {
   CacheFixture s;
   const auto owner = s.texts.new_owner();
   CHECK_FALSE(s.texts.get(owner, "late", [&]() -> RenderedPlaylists::RenderedPtr { return nullptr; }));
   CHECK(s.texts.get(owner, "late", [&] { return std::make_shared<Rendered>(); }));
 }
 
-TEST_CASE("Threads that render, forget and shrink leave no bytes behind") {
+TEST_CASE("threads that render, forget and shrink leave no bytes behind") {
   CacheFixture s;
   const auto work = [&s](unsigned seed) {
     for (int i = 0; i < 2'000; ++i) {
@@ -118,7 +118,7 @@ TEST_CASE("Threads that render, forget and shrink leave no bytes behind") {
   CHECK(s.texts.bytes() == 0);
 }
 
-TEST_CASE("Scarce memory evicts half of the rendered bytes, spent memory all") {
+TEST_CASE("scarce memory evicts half of the rendered bytes, spent memory all") {
   CacheFixture s;
   const auto owner = s.texts.new_owner();
   for (int i = 0; i < 8; ++i) s.get(owner, at(i));

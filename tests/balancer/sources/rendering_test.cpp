@@ -102,8 +102,7 @@ TEST_CASE("other schemes are unchanged, foreign keys become absolute, dates are 
 }
 
 TEST_CASE(
-    "documents at the channel's origins are served by this balancer, others are absolute, and a setting leaves all "
-    "unchanged") {
+    "documents at the channel's origins are served here, others are absolute, and a setting leaves all unchanged") {
   RenderingFixture s;
   const std::string list = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-LIST=";
   const auto text = live_text(
@@ -183,7 +182,7 @@ TEST_CASE("a part has its own link when it differs from the hint before it") {
   const LinkPins pins{{0, "http://a"}};
   const auto hinted = uris(s.text(head + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"programme1\"\n", pins));
   CHECK(hinted[2].find("programme1") != std::string::npos);
-  SUBCASE("because the next hint is another one") {
+  SUBCASE("the next hint is another one") {
     const auto changed = uris(s.text(head + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"ad1\"\n", pins));
     CHECK(changed[2].find("/ad1?") != std::string::npos);
   }

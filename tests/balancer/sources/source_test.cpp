@@ -166,9 +166,7 @@ TEST_CASE("playlists with parts are refreshed at half a part's duration when the
   CHECK(s.environment.fetches == 5);
 }
 
-TEST_CASE(
-    "without a stale time the last good playlist is served for one and a half target durations after it was "
-    "confirmed") {
+TEST_CASE("without a stale time the last good playlist is served for 1.5 target durations after it was confirmed") {
   SourceFixture s;
   s.request();
   s.answer(200);
@@ -185,9 +183,7 @@ TEST_CASE(
   CHECK(problem_of(s.answers[1].error()).status == 504);
 }
 
-TEST_CASE(
-    "the last good playlist is served for its stale time while the origin fails, and the origin is requested "
-    "meanwhile") {
+TEST_CASE("while the origin fails it is requested, and the last good playlist is served for its stale time") {
   SourceFixture s;
   s.environment.stale = 5min;
   s.request();
@@ -275,9 +271,7 @@ TEST_CASE("a stalled source is served on, and reported once") {
   CHECK(s.environment.stalls == 1);
 }
 
-TEST_CASE(
-    "a first playlist that may not be shown yet is no stall: it is fetched again within a second, and its viewers "
-    "wait") {
+TEST_CASE("a first playlist that may not be shown yet is no stall: viewers wait, and it is fetched again in a second") {
   SourceFixture s;
   s.environment.clock.advance(1h);
   s.request();

@@ -110,9 +110,7 @@ bool is_accepted(SourcesFixture& s, std::int64_t expiry) {
 
 }  // namespace
 
-TEST_CASE(
-    "links of a long event keep their text and are accepted for as long as they are listed, also after the balancer "
-    "was killed") {
+TEST_CASE("links of a long event keep their text and are accepted while listed, also after the balancer was killed") {
   SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");
@@ -197,9 +195,7 @@ TEST_CASE("a link is accepted for its lifetime after its segment left a long win
   CHECK(refused_after <= 1200 + 240);
 }
 
-TEST_CASE(
-    "the links of a long window are accepted after the channel got another source, for as long as viewers may use "
-    "them") {
+TEST_CASE("the links of a long window are accepted after a change of the source, as long as viewers may use them") {
   SourcesFixture s;
   publish(s.origin);
   publish(s.origin, "http://p/tv/");
@@ -264,8 +260,8 @@ TEST_CASE("a channel that one reload removes and a later one adds again continue
   s.clock.advance(2s);
   s.channels = channels;
   s.configure();
-  SUBCASE("while its source went on") { CHECK(s.text("demo", "v/a.m3u8") == before); }
-  SUBCASE("while its source began anew") {
+  SUBCASE("its source continues meanwhile") { CHECK(s.text("demo", "v/a.m3u8") == before); }
+  SUBCASE("its source begins anew meanwhile") {
     s.origin.set("http://o/live/v/a.m3u8", live_text(0, 2, "new"));
     const auto text = s.text("demo", "v/a.m3u8");
     CHECK(text.find("#EXT-X-MEDIA-SEQUENCE:8\n") != std::string::npos);
@@ -401,8 +397,7 @@ std::string line_of(const std::string& text, int line) {
 }  // namespace
 
 TEST_CASE(
-    "children whose URIs change with every response keep their names, are fetched at their newest URI, and are known "
-    "after a restart") {
+    "children with a new URI in each response keep their names across restarts, and are fetched at the newest URI") {
   for (const std::string pattern : {"v{v}.m3u8?token={t}", "list.m3u8?v={v}&token={t}", "t/{t}/v{v}.m3u8"}) {
     CAPTURE(pattern);
     SourcesFixture s;
@@ -476,8 +471,7 @@ TEST_CASE("a playlist whose own query has a key with a meaning in the balancer's
 }
 
 TEST_CASE(
-    "a variable from the query of the source's URL is defined in the text, with its value where something but our "
-    "links needs it") {
+    "a variable from the query of the source's URL is defined, with its value where other text than links needs it") {
   SourcesFixture s;
   s.origin.set(
       "http://o/live/main.m3u8?token=ab&name=x%22y",
@@ -496,7 +490,7 @@ TEST_CASE(
             .find("#EXT-X-DEFINE:IMPORT=\"token\"\n#EXT-X-DEFINE:NAME=\"t\",VALUE=\"ab\"\n") != std::string::npos);
 }
 
-TEST_CASE("All answers of a media playlist share one publication; a multivariant playlist has none") {
+TEST_CASE("all answers of a media playlist share one publication; a multivariant playlist has none") {
   SourcesFixture s;
   publish(s.origin);
   s.add("demo", "http://o/live/main.m3u8");

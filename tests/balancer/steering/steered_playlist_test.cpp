@@ -26,7 +26,7 @@ std::size_t count(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-TEST_CASE("Every variant and rendition is listed once for each pathway, and the best pathway is the initial one") {
+TEST_CASE("every variant and rendition is listed once for each pathway, and the best pathway is the initial one") {
   const auto text = steered(kSource, "~t/", {"/steering/demo?session=t", {"stadium", "ORIGIN"}});
   CHECK(text.starts_with("#EXTM3U\n#EXT-X-VERSION:6\n"));
   CHECK(has(text, "#EXT-X-CONTENT-STEERING:SERVER-URI=\"/steering/demo?session=t\",PATHWAY-ID=\"stadium\"\n"));
@@ -46,7 +46,7 @@ TEST_CASE("Every variant and rendition is listed once for each pathway, and the 
   CHECK(parsed->multivariant);
 }
 
-TEST_CASE("A stable id is the same in every pathway and in every session's playlist") {
+TEST_CASE("a stable id is the same in every pathway and in every session's playlist") {
   const auto id = [](const std::string& text, std::size_t from = 0) {
     const auto at = text.find("STABLE-RENDITION-ID=\"", from) + 21;
     return text.substr(at, text.find('"', at) - at);
@@ -58,7 +58,7 @@ TEST_CASE("A stable id is the same in every pathway and in every session's playl
   CHECK(id(first) == id(steered(other, "~uu/", {"/s", {"c"}})));
 }
 
-TEST_CASE("A URI outside the session is unchanged in every pathway") {
+TEST_CASE("a URI outside the session is unchanged in every pathway") {
   const auto text =
       steered("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhttp://cdn/v.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nv.m3u8\n", "",
               {"/s", {"a", "b"}});
@@ -67,14 +67,14 @@ TEST_CASE("A URI outside the session is unchanged in every pathway") {
   CHECK(has(text, "\n~via/b/v.m3u8\n"));
 }
 
-TEST_CASE("A source with its own steering, and a playlist without pathways, are unchanged") {
+TEST_CASE("a source with its own steering, and a playlist without pathways, are unchanged") {
   const std::string own =
       "#EXTM3U\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"http://o/s\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv.m3u8\n";
   CHECK(steered(own, "", {"/s", {"a"}}) == own);
   CHECK(steered(kSource, "~t/", {"/s", {}}) == kSource);
 }
 
-TEST_CASE("Carriage returns and comments between a variant and its URI are ignored") {
+TEST_CASE("carriage returns and comments between a variant and its URI are ignored") {
   const auto text = steered("#EXTM3U\r\n#EXT-X-STREAM-INF:BANDWIDTH=1\r\n# word\r\n\r\nv.m3u8\r\n", "", {"/s", {"a"}});
   CHECK(has(text, "PATHWAY-ID=\"a\"\n~via/a/v.m3u8\n"));
   CHECK(hls::parse(text));

@@ -9,7 +9,7 @@ using namespace tribune::balancer;
 using namespace std::chrono_literals;
 using Names = std::vector<std::string>;
 
-TEST_CASE("Well-formed values of a query are read, and others are treated as absent") {
+TEST_CASE("well-formed values of a query are read, and others are treated as absent") {
   const auto said =
       parse_steering_query("session=k1.abc&pathways=city,ORIGIN&_HLS_pathway=%22city%22&_HLS_throughput=5140000");
   CHECK(said.session == "k1.abc");
@@ -29,7 +29,7 @@ TEST_CASE("Well-formed values of a query are read, and others are treated as abs
   }
 }
 
-TEST_CASE("Open groups come first, then the origin, then closed groups") {
+TEST_CASE("open groups come first, then the origin, then closed groups") {
   const std::vector<GroupStanding> standings{{"stadium", RoutingReason::deep_zone, false, true},
                                              {"city", RoutingReason::fallback_group, true, false}};
   CHECK(order_of(standings, true) == Names{"city", "ORIGIN", "stadium"});
@@ -38,7 +38,7 @@ TEST_CASE("Open groups come first, then the origin, then closed groups") {
 }
 
 TEST_CASE(
-    "Players repeat their request soon while the best group is closed or strained, or they are on another pathway") {
+    "players repeat their request soon while the best group is closed or strained, or they are on another pathway") {
   const std::vector<GroupStanding> well{{"stadium", RoutingReason::deep_zone, true, false},
                                         {"city", RoutingReason::fallback_group, false, true}};
   const auto order = order_of(well, false);
@@ -50,7 +50,7 @@ TEST_CASE(
   CHECK(is_under_pressure({}, {}, ""));
 }
 
-TEST_CASE("A playlist lists the best groups, with an open one if there is any") {
+TEST_CASE("a playlist lists the best groups, with an open one if there is any") {
   const std::vector<GroupStanding> standings{{"a", RoutingReason::zone, false, true},
                                              {"b", RoutingReason::zone, false, true},
                                              {"c", RoutingReason::zone, true, false}};
@@ -61,8 +61,7 @@ TEST_CASE("A playlist lists the best groups, with an open one if there is any") 
 }
 
 TEST_CASE(
-    "A group that the player's playlist does not list becomes a clone if it is better, and listed ones are never left "
-    "out") {
+    "a group that the player's playlist does not list becomes a clone if it is better; listed ones always remain") {
   SteeringQuery question;
   question.listed = {"city", "far"};
   const auto manifest = manifest_for(question, {"stadium", "city", "near"});
@@ -74,7 +73,7 @@ TEST_CASE(
       std::string::npos);
 }
 
-TEST_CASE("A manifest has version, time and priority, and clones only where there are some") {
+TEST_CASE("a manifest has version, time and priority, and clones only where there are some") {
   auto manifest = manifest_for({}, {"city", "ORIGIN"});
   manifest.ttl = 60s;
   CHECK(to_json(manifest) == R"({"VERSION":1,"TTL":60,"PATHWAY-PRIORITY":["city","ORIGIN"]})");
@@ -84,7 +83,7 @@ TEST_CASE("A manifest has version, time and priority, and clones only where ther
   CHECK(manifest_for({}, {}).priority == Names{"."});
 }
 
-TEST_CASE("A pathway is an element of the path within the session") {
+TEST_CASE("a pathway is an element of the path within the session") {
   std::string path = "~via/city/720p/v.m3u8";
   CHECK(take_pathway(path) == "city");
   CHECK(path == "720p/v.m3u8");

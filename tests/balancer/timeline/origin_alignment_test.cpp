@@ -80,7 +80,7 @@ TEST_CASE("an origin with other numbers and names continues by its dates, withou
   CHECK(s.timeline.generation(p.segments[3].generation).epoch == "e1");
   CHECK(s.timeline.generation(p.segments[3].generation).origin == 1);
   CHECK(hls::write(p, {}).find("DISCONTINUITY") == std::string::npos);
-  SUBCASE("and back to the first origin") {
+  SUBCASE("a change back to the first origin continues the numbers") {
     const auto back = s.see(dated(104, 109, 8, "a"), 0);
     REQUIRE(back.playlist);
     CHECK(back.playlist->end_msn() == 109);
@@ -197,7 +197,7 @@ TEST_CASE("a gap of a few segments between two origins is listed as gaps, and th
     CHECK(before.segments.size() == 4);
     CHECK(hls::write(before, {}).find("GAP") == std::string::npos);
   }
-  SUBCASE("and back to the first origin, over another gap") {
+  SUBCASE("a change back to the first origin covers another gap") {
     const auto back = s.see(dated(110, 115, 24, "a"), 0);  // from 12:00:24, two seconds after b10
     REQUIRE(back.playlist);
     CHECK(back.playlist->end_msn() == 117);
@@ -230,8 +230,8 @@ TEST_CASE("without dates a name with a counter determines how many segments are 
   AlignmentFixture s;
   s.see(live(98, 103, "v1/seg"), 0);  // seg102 is the last one
   auto text = live_text(105, 109, "v1/seg");
-  SUBCASE("under the same numbers") {}
-  SUBCASE("under others") { text.replace(text.find("SEQUENCE:105"), 12, "SEQUENCE:3"); }
+  SUBCASE("both origins use the same numbers") {}
+  SUBCASE("the second origin uses other numbers") { text.replace(text.find("SEQUENCE:105"), 12, "SEQUENCE:3"); }
   const auto shown = s.see(playlist_of(text), 1);
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->end_msn() == 109);

@@ -134,8 +134,7 @@ TEST_CASE("the same names and numbers at another date are a restart") {
 }
 
 TEST_CASE(
-    "a jump ahead by more than time allows is a restart once a second playlist confirms it, and none after a long "
-    "sleep") {
+    "a jump ahead by more than time allows is a restart once a second playlist confirms it, but not after a sleep") {
   TimelineFixture s;
   s.see(live(10, 15));
   s.clock.advance(2s);
@@ -176,20 +175,20 @@ TEST_CASE("a jump ahead to an unchanged playlist is confirmed by time") {
 TEST_CASE("numbers that were enormous once are never listed, and the channel continues its own") {
   const auto enormous = live((std::int64_t{1} << 60) - 6, (std::int64_t{1} << 60) - 1);
   TimelineFixture s;
-  SUBCASE("at the very first") { CHECK_FALSE(s.see(enormous).playlist); }
-  SUBCASE("later") {
+  SUBCASE("the first playlist has them") { CHECK_FALSE(s.see(enormous).playlist); }
+  SUBCASE("a later playlist has them") {
     s.see(live(9, 14));
     s.clock.advance(1s);
     const auto outcome = s.see(enormous);
     CHECK(outcome.verdict == Verdict::unconfirmed);
     CHECK_FALSE(outcome.playlist);
   }
-  SUBCASE("first after a restart of the balancer") {
+  SUBCASE("the first playlist after a restart of the balancer has them") {
     s.see(live(9, 14));
     s.restart_process();
     CHECK_FALSE(s.see(enormous).playlist);
   }
-  SUBCASE("in another rendition") {
+  SUBCASE("another rendition has them") {
     s.see(live(9, 14));
     const auto outcome = s.timeline.observe("w", enormous, 1, s.clock.steady_now());
     REQUIRE(outcome);

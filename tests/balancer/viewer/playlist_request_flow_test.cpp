@@ -21,7 +21,7 @@ std::string link_query(PlaylistFlowFixture& s, const std::string& channel, const
 
 }  // namespace
 
-TEST_CASE("The bare URL opens a session and names it in every child") {
+TEST_CASE("the bare URL opens a session and names it in every child") {
   PlaylistFlowFixture s;
   const auto outcome = s.get("/live/demo/index.m3u8");
   REQUIRE(outcome->status() == 200);
@@ -34,7 +34,7 @@ TEST_CASE("The bare URL opens a session and names it in every child") {
   CHECK_FALSE(outcome->is_open);
 }
 
-TEST_CASE("The bare URL with a token continues that session") {
+TEST_CASE("the bare URL with a token continues that session") {
   PlaylistFlowFixture s;
   const auto token = token_in(s.open("demo"));
   const auto again = s.get("/live/demo/index.m3u8?session=" + token);
@@ -48,7 +48,7 @@ TEST_CASE("HEAD of the bare URL opens no counted session") {
   CHECK(s.admission.sessions() == 0);
 }
 
-TEST_CASE("An unknown channel, a forged token and another channel's token are refused with their reason") {
+TEST_CASE("an unknown channel, a forged token and another channel's token are refused with their reason") {
   PlaylistFlowFixture s;
   const auto base = s.open("demo");
   CHECK(s.get("/live/none/index.m3u8")->status() == 404);
@@ -66,7 +66,7 @@ TEST_CASE("An unknown channel, a forged token and another channel's token are re
   CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"session_invalid\"}") == 2);
 }
 
-TEST_CASE("A media playlist is rendered by the session's pins and can be revalidated") {
+TEST_CASE("a media playlist is rendered by the session's pins and can be revalidated") {
   PlaylistFlowFixture s;
   const auto base = s.open("direct");
   const auto outcome = s.get(base + "v.m3u8?CMCD=bl%3D1");
@@ -80,19 +80,19 @@ TEST_CASE("A media playlist is rendered by the session's pins and can be revalid
   CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"not_modified\"}") == 1);
 }
 
-TEST_CASE("The multivariant playlist within a session is the shared one") {
+TEST_CASE("the multivariant playlist within a session is the shared one") {
   PlaylistFlowFixture s;
   CHECK(s.get(s.open("direct") + "index.m3u8")->body() == "multivariant");
 }
 
-TEST_CASE("The player determines the links mode when the session is opened, and the session keeps it") {
+TEST_CASE("the player determines the links mode when the session is opened, and the session keeps it") {
   PlaylistFlowFixture s;
   const auto vhs = s.open("demo", kVhs), browser = s.open("demo", {{"User-Agent", "Mozilla/5.0 Chrome/120"}});
   CHECK(s.get(vhs + "v.m3u8")->body() == "media 0=http://s:81");
   CHECK(s.get(browser + "v.m3u8", kVhs)->body() == "media");
 }
 
-TEST_CASE("When the node fails, new segments come from another one and listed text stays") {
+TEST_CASE("when the node fails, new segments come from another one and listed text stays") {
   PlaylistFlowFixture s;
   s.hear("stadium");
   const auto base = s.open("direct");
@@ -105,7 +105,7 @@ TEST_CASE("When the node fails, new segments come from another one and listed te
   CHECK(s.get(base + "a.m3u8")->body() == "media 0=http://s:81 106=http://c:82");
 }
 
-TEST_CASE("When the node fails, players that accept it get all links from another one") {
+TEST_CASE("when the node fails, players that accept it get all links from another one") {
   PlaylistFlowFixture s;
   s.hear("stadium");
   const auto base = s.open("demo", kVhs);
@@ -114,7 +114,7 @@ TEST_CASE("When the node fails, players that accept it get all links from anothe
   CHECK(s.get(base + "v.m3u8", kVhs)->body() == "media 0=http://c:82");
 }
 
-TEST_CASE("The node that the client named serves it, from the next segment on, to the end of the session") {
+TEST_CASE("the node that the client named serves it, from the next segment on, to the end of the session") {
   PlaylistFlowFixture s;
   const auto base = s.open("direct", {}, "?cache=city");
   CHECK(s.get(base + "v.m3u8")->body() == "media 0=http://c:82");
@@ -125,7 +125,7 @@ TEST_CASE("The node that the client named serves it, from the next segment on, t
   CHECK(s.get(base + "v.m3u8?cache=nowhere")->body() == "media 0=http://c:82 106=http://s:81");
 }
 
-TEST_CASE("A segment in redirect mode is redirected to the session's present node") {
+TEST_CASE("a segment in redirect mode is redirected to the session's present node") {
   PlaylistFlowFixture s;
   s.hear("stadium");
   const auto base = s.open("redirect");
@@ -141,7 +141,7 @@ TEST_CASE("A segment in redirect mode is redirected to the session's present nod
   CHECK(s.lookups.size() == 1);
 }
 
-TEST_CASE("Forged and expired links are not redirected") {
+TEST_CASE("forged and expired links are not redirected") {
   PlaylistFlowFixture s;
   const auto base = s.open("redirect");
   const auto query = link_query(s, "redirect");
@@ -153,7 +153,7 @@ TEST_CASE("Forged and expired links are not redirected") {
   CHECK(late->body().find("/problems/link-expired") != std::string::npos);
 }
 
-TEST_CASE("If every node is silent the one with the last heartbeat serves") {
+TEST_CASE("if every node is silent the one with the last heartbeat serves") {
   PlaylistFlowFixture s;
   s.hear("stadium");
   s.lose("stadium");
@@ -168,7 +168,7 @@ TEST_CASE("If every node is silent the one with the last heartbeat serves") {
   CHECK(outcome->note.reason == "least_bad");
 }
 
-TEST_CASE("Without any node playlists name the balancer, and segments get a problem") {
+TEST_CASE("without any node playlists name the balancer, and segments get a problem") {
   PlaylistFlowFixture s;
   s.nodes.configure({}, 1800ms);
   const auto base = s.open("direct");
@@ -178,7 +178,7 @@ TEST_CASE("Without any node playlists name the balancer, and segments get a prob
   CHECK(outcome->body().find("/problems/node-unavailable") != std::string::npos);
 }
 
-TEST_CASE("A request waits for a playlist that is not available yet") {
+TEST_CASE("a request waits for a playlist that is not available yet") {
   PlaylistFlowFixture s;
   const auto base = s.open("direct");
   s.playlists["late.m3u8"] = nullptr;
@@ -193,7 +193,7 @@ TEST_CASE("A request waits for a playlist that is not available yet") {
   CHECK_FALSE(outcome->is_open);
 }
 
-TEST_CASE("A waiting request whose client leaves is dropped, and its answer affects no other") {
+TEST_CASE("a waiting request whose client leaves is dropped, and its answer affects no other") {
   PlaylistFlowFixture s;
   const auto base = s.open("direct");
   s.playlists["late.m3u8"] = nullptr;
@@ -207,7 +207,7 @@ TEST_CASE("A waiting request whose client leaves is dropped, and its answer affe
   CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"gone\"}") == 1);
 }
 
-TEST_CASE("A source that fails gives a problem, and no session is kept for it") {
+TEST_CASE("a source that fails gives a problem, and no session is kept for it") {
   PlaylistFlowFixture s;
   s.playlists.erase("index.m3u8");
   const auto outcome = s.get("/live/demo/index.m3u8");
@@ -217,7 +217,7 @@ TEST_CASE("A source that fails gives a problem, and no session is kept for it") 
   CHECK(s.admission.sessions() == 0);
 }
 
-TEST_CASE("A stale playlist is reported in the log and the metrics") {
+TEST_CASE("a stale playlist is reported in the log and the metrics") {
   PlaylistFlowFixture s;
   const auto base = s.open("direct");
   s.is_stale = true;
@@ -225,7 +225,7 @@ TEST_CASE("A stale playlist is reported in the log and the metrics") {
   CHECK(s.metric("tribune_balancer_playlists_total{kind=\"media\",result=\"stale\"}") == 1);
 }
 
-TEST_CASE("A session lives for three target durations after its last playlist") {
+TEST_CASE("a session lives for three target durations after its last playlist") {
   PlaylistFlowFixture s;
   const auto base = s.open("direct");
   s.get(base + "v.m3u8");
@@ -242,11 +242,11 @@ TEST_CASE("A session lives for three target durations after its last playlist") 
   CHECK(s.admission.sessions() == 1);
 }
 
-TEST_CASE("A session whose playlist has ended lasts as long as its segments, and not beyond the bound") {
+TEST_CASE("a session whose playlist has ended lasts as long as its segments, and not beyond the bound") {
   PlaylistFlowFixture s;
   s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, 0, 1'000, true);  // 1,000 segments of 6 s
-  SUBCASE("limited by the length of its segments") {}
-  SUBCASE("limited by the bound") { s.ended_session_idle = 95min; }
+  SUBCASE("the duration of its segments is the limit") {}
+  SUBCASE("the bound is the limit") { s.ended_session_idle = 95min; }
   s.publish();
   const auto base = s.open("direct");
   s.get(base + "v.m3u8");
@@ -265,7 +265,7 @@ TEST_CASE("A session whose playlist has ended lasts as long as its segments, and
   CHECK(s.admission.sessions() == 0);
 }
 
-TEST_CASE("A request counts for its client's network once, however often it renews the session") {
+TEST_CASE("a request counts for its client's network once, however often it renews the session") {
   PlaylistFlowFixture s;
   access::AccessSettings settings;
   settings.max_networks_per_session = 1;
@@ -280,7 +280,7 @@ TEST_CASE("A request counts for its client's network once, however often it rene
   CHECK(s.metric("tribune_access_shared_requests_total") == 1);
 }
 
-TEST_CASE("At the bound no new session is opened, and no active one is ended") {
+TEST_CASE("at the bound no new session is opened, and no active one is ended") {
   PlaylistFlowFixture s;
   PlaylistFlowFixture former;
   const auto foreign = former.open("direct");
@@ -295,7 +295,7 @@ TEST_CASE("At the bound no new session is opened, and no active one is ended") {
   CHECK(s.pins.size() == 1);
 }
 
-TEST_CASE("A new configuration is in force for the next request, and sessions stay") {
+TEST_CASE("a new configuration is in force for the next request, and sessions stay") {
   PlaylistFlowFixture s;
   const auto base = s.open("demo");
   auto next = std::make_shared<EventView>(*s.view.get());
@@ -333,7 +333,7 @@ struct HeldSnapshot : PlaylistFlowFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(HeldSnapshot, "A segment that a node does not fill yet is held from its viewers only") {
+TEST_CASE_FIXTURE(HeldSnapshot, "a segment that a node does not fill yet is held from its viewers only") {
   get(quick + "v.m3u8");
   get(slow + "v.m3u8");
   // Pins record what was listed: a viewer that moves now gets the other node from the first segment on that it has not
@@ -347,7 +347,7 @@ TEST_CASE_FIXTURE(HeldSnapshot, "A segment that a node does not fill yet is held
 }
 
 TEST_CASE_FIXTURE(HeldSnapshot,
-                  "A blocking reload for a segment that its node does not fill yet is answered once it does") {
+                  "a blocking reload for a segment that its node does not fill yet is answered once it does") {
   want = BlockingReload{106, std::nullopt};
   CHECK(get(quick + "v.m3u8?_HLS_msn=106")->status() == 200);
   const auto held = get(slow + "v.m3u8?_HLS_msn=106");

@@ -16,7 +16,7 @@ std::string body(const http::Response& response) {
 
 }  // namespace
 
-TEST_CASE("A playlist is compressed for clients that accept it") {
+TEST_CASE("a playlist is compressed for clients that accept it") {
   const auto plain = playlist_reply({}, example());
   CHECK(plain.status == 200);
   CHECK(body(plain) == "#EXTM3U\n");
@@ -32,13 +32,13 @@ TEST_CASE("A playlist is compressed for clients that accept it") {
   CHECK(packed.headers.first("Vary") == "Accept-Encoding");
 }
 
-TEST_CASE("A playlist that compression does not shorten is sent uncompressed") {
+TEST_CASE("a playlist that compression does not shorten is sent uncompressed") {
   auto rendered = example();
   rendered.gzip = nullptr;
   CHECK(body(playlist_reply({{"Accept-Encoding", "gzip"}}, rendered)) == "#EXTM3U\n");
 }
 
-TEST_CASE("A client that has this representation gets 304") {
+TEST_CASE("a client that has this representation gets 304") {
   const auto same = playlist_reply({{"If-None-Match", "\"plain\""}}, example());
   CHECK(same.status == 304);
   CHECK(body(same).empty());
@@ -48,7 +48,7 @@ TEST_CASE("A client that has this representation gets 304") {
   CHECK(playlist_reply({{"If-None-Match", "\"packed\""}, {"Accept-Encoding", "gzip"}}, example()).status == 304);
 }
 
-TEST_CASE("A playlist that names a session must not be stored") {
+TEST_CASE("a playlist that names a session must not be stored") {
   const auto reply = session_playlist_reply("#EXTM3U\n");
   CHECK(reply.headers.first("Cache-Control") == "no-store");
   CHECK(std::get<std::string>(reply.body) == "#EXTM3U\n");

@@ -24,7 +24,7 @@ struct HeartbeatContentFixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(HeartbeatContentFixture,
-                  "The first heartbeat has no rate; later ones report the bytes sent since the previous one") {
+                  "the first heartbeat has no rate; later ones report the bytes sent since the previous one") {
   node.node_metrics.sent_bytes.add(1'000'000);
   node.traffic.of("demo") += 1'000'000;
   const auto first = content.next("");
@@ -44,25 +44,25 @@ TEST_CASE_FIXTURE(HeartbeatContentFixture,
   CHECK(content.next("").sent_mbps == 0);
 }
 
-TEST_CASE_FIXTURE(HeartbeatContentFixture, "Two heartbeats at the same time report a rate of zero") {
+TEST_CASE_FIXTURE(HeartbeatContentFixture, "two heartbeats at the same time report a rate of zero") {
   content.next("");
   node.node_metrics.sent_bytes.add(1'000'000);
   CHECK(content.next("").sent_mbps == 0);
 }
 
-TEST_CASE_FIXTURE(HeartbeatContentFixture, "A problem of the store is reported as the reason, truncated to 200 bytes") {
+TEST_CASE_FIXTURE(HeartbeatContentFixture, "a problem of the store is reported as the reason, truncated to 200 bytes") {
   CHECK(content.next("").reason.empty());
   CHECK(content.next("no space left").reason == "no space left");
   CHECK(content.next(std::string(300, 'x')).reason == std::string(200, 'x'));
 }
 
-TEST_CASE_FIXTURE(HeartbeatContentFixture, "A node without a disk reports no free bytes of a disk") {
+TEST_CASE_FIXTURE(HeartbeatContentFixture, "a node without a disk reports no free bytes of a disk") {
   CHECK(content.next("").disk_free_bytes > 0);
   CHECK(make(nullptr).next("").disk_free_bytes == 0);
 }
 
 TEST_CASE_FIXTURE(HeartbeatContentFixture,
-                  "Viewers are counted in windows of ten seconds, and are reported for two windows") {
+                  "viewers are counted in windows of ten seconds, and are reported for two windows") {
   node.viewers.add("192.0.2.1", 1);
   clock.advance(std::chrono::seconds(1));
   CHECK(content.next("").sessions == 1);
@@ -75,7 +75,7 @@ TEST_CASE_FIXTURE(HeartbeatContentFixture,
 }
 
 TEST_CASE_FIXTURE(HeartbeatContentFixture,
-                  "The responses to viewers within the last seconds are in the heartbeat, and can be read separately") {
+                  "the responses to viewers within the last seconds are in the heartbeat, and can be read separately") {
   content.next("");
   node.node_metrics.hits.add(3);
   node.node_metrics.failed.add();

@@ -53,7 +53,7 @@ struct HeartbeatSenderFixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(HeartbeatSenderFixture,
-                  "A heartbeat is signed for its path and counted, and its response updates the channel map") {
+                  "a heartbeat is signed for its path and counted, and its response updates the channel map") {
   node.workers.on(0, [&] { sender->start(); });
   const auto first = node.origin(0);
   CHECK(first->request.method == http::Method::post);
@@ -78,7 +78,7 @@ TEST_CASE_FIXTURE(HeartbeatSenderFixture,
 }
 
 TEST_CASE_FIXTURE(HeartbeatSenderFixture,
-                  "A response that is unsigned, signed for another path or an error changes nothing") {
+                  "a response that is unsigned, signed for another path or an error changes nothing") {
   node.workers.on(0, [&] { sender->start(); });
   answer(node.origin(0), 200, kMap, "");
   answer(node.origin(1), 200, kMap, sign("200 /internal/v1/nodes/city", kMap));
@@ -88,7 +88,7 @@ TEST_CASE_FIXTURE(HeartbeatSenderFixture,
   CHECK_FALSE(sender->has_balancer());
 }
 
-TEST_CASE_FIXTURE(HeartbeatSenderFixture, "The last heartbeat reports that the node stops, and none follows") {
+TEST_CASE_FIXTURE(HeartbeatSenderFixture, "the last heartbeat reports that the node stops, and none follows") {
   node.workers.on(0, [&] {
     sender->start();
     sender->stop();

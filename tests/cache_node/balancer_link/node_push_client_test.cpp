@@ -67,7 +67,7 @@ struct NodePushClientFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(NodePushClientFixture, "A push is acknowledged by the next poll, after its fills have begun") {
+TEST_CASE_FIXTURE(NodePushClientFixture, "a push is acknowledged by the next poll, after its fills have begun") {
   const auto first = question(0);
   CHECK(first.node == "stadium");
   CHECK(first.run == "r");
@@ -83,13 +83,13 @@ TEST_CASE_FIXTURE(NodePushClientFixture, "A push is acknowledged by the next pol
 }
 
 TEST_CASE_FIXTURE(NodePushClientFixture,
-                  "A response with the signature of another path begins no fill, and the node polls again") {
+                  "a response with the signature of another path begins no fill, and the node polls again") {
   answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}}, "200 /internal/v1/nodes/city/news");
   CHECK(question(1).acknowledged == 0);
   node.workers.on(0, [&] { CHECK(begun.empty()); });
 }
 
-TEST_CASE_FIXTURE(NodePushClientFixture, "A stopped client does not poll again when its fills have begun") {
+TEST_CASE_FIXTURE(NodePushClientFixture, "a stopped client does not poll again when its fills have begun") {
   answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}});
   node.workers.on(0, [&] {
     listener->stop();
@@ -99,7 +99,7 @@ TEST_CASE_FIXTURE(NodePushClientFixture, "A stopped client does not poll again w
 }
 
 TEST_CASE_FIXTURE(NodePushClientFixture,
-                  "The result of an order is sent in a poll, and repeated until a balancer has received it") {
+                  "the result of an order is sent in a poll, and repeated until a balancer has received it") {
   answer(0, {18, {}, {{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}}}});
   REQUIRE(node.workers.asked() >= 2);
   std::size_t n = 1;

@@ -10,7 +10,7 @@ using namespace tribune;
 using namespace tribune::cache_node;
 using namespace tribune::test;
 
-TEST_CASE("A ping is answered with a signed receipt for the client's prefix, and the response may not be cached") {
+TEST_CASE("a ping is answered with a signed receipt for the client's prefix, and the response may not be cached") {
   const base::ManualClock clock;
   PublishedNodeView view(make_node_view(base::KeyRing({{"k1", "a secret of sixteen bytes", std::nullopt}}),
                                         std::chrono::seconds(30), {}, "stadium"));

@@ -13,11 +13,11 @@ std::string reason(const ReadinessFacts& facts) {
 }
 }  // namespace
 
-TEST_CASE("A node that is serving and has a channel map and no problem is ready") {
+TEST_CASE("a node that is serving and has a channel map and no problem is ready") {
   CHECK(readiness(all_well()).has_value());
 }
 
-TEST_CASE("Each condition alone makes the node unready, with its own reason") {
+TEST_CASE("each condition alone makes the node unready, with its own reason") {
   auto facts = all_well();
   facts.is_serving = false;
   CHECK(reason(facts) == "not serving");
@@ -35,7 +35,7 @@ TEST_CASE("Each condition alone makes the node unready, with its own reason") {
   CHECK(reason(facts) == "too many errors");
 }
 
-TEST_CASE("Of several reasons the node reports the earliest one in the order of its start") {
+TEST_CASE("of several reasons the node reports the earliest one in the order of its start") {
   CHECK(reason({false, false, "store", "keys", "unfit"}) == "not serving");
   CHECK(reason({true, false, "store", "keys", "unfit"}).starts_with("no channel map: "));
   CHECK(reason({true, true, "store", "keys", "unfit"}) == "store");

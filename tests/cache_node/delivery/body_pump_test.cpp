@@ -46,7 +46,7 @@ struct BodyPumpFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(BodyPumpFixture, "The pump queues one window, and continues as the socket accepts bytes") {
+TEST_CASE_FIXTURE(BodyPumpFixture, "the pump queues one window, and continues as the socket accepts bytes") {
   run([&](BodyPump& pump, FakeExchange& client, FillReader& reader) {
     for (std::size_t at = 0; at < body.size(); at += 16'384) append(at, 16'384);
     fill->finish("\"t\"", 0, 0);
@@ -64,7 +64,7 @@ TEST_CASE_FIXTURE(BodyPumpFixture, "The pump queues one window, and continues as
   CHECK(channel_bytes == body.size());
 }
 
-TEST_CASE_FIXTURE(BodyPumpFixture, "The pump reports why it sent fewer bytes than requested") {
+TEST_CASE_FIXTURE(BodyPumpFixture, "the pump reports why it sent fewer bytes than requested") {
   run([&](BodyPump& pump, FakeExchange&, FillReader& reader) {
     CHECK(send(pump, reader) == Outcome::waiting);
     append(0, 1000);
@@ -78,7 +78,7 @@ TEST_CASE_FIXTURE(BodyPumpFixture, "The pump reports why it sent fewer bytes tha
   });
 }
 
-TEST_CASE_FIXTURE(BodyPumpFixture, "A stopped pump writes nothing") {
+TEST_CASE_FIXTURE(BodyPumpFixture, "a stopped pump writes nothing") {
   run([&](BodyPump& pump, FakeExchange&, FillReader& reader) {
     append(0, 1000);
     CHECK(pump.send(reader, 1000, [&](Fill::Phase) { pump.stop(); }) == Outcome::stopped);
@@ -87,7 +87,7 @@ TEST_CASE_FIXTURE(BodyPumpFixture, "A stopped pump writes nothing") {
   CHECK(seen->bytes.empty());
 }
 
-TEST_CASE_FIXTURE(BodyPumpFixture, "The pump calls back once when the socket has accepted its bytes") {
+TEST_CASE_FIXTURE(BodyPumpFixture, "the pump calls back once when the socket has accepted its bytes") {
   int calls = 0;
   run([&](BodyPump& pump, FakeExchange& client, FillReader& reader) {
     append(0, 100'000);

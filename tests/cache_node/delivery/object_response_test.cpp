@@ -22,7 +22,7 @@ Choice choice(http::Headers headers, http::Method method = http::Method::get) {
 
 }  // namespace
 
-TEST_CASE("A plain request gets the whole body, and a single range its part") {
+TEST_CASE("a plain request gets the whole body, and a single range its part") {
   CHECK(choice({}).status == 200);
   CHECK(choice({}).length == 1000);
   const auto part = choice({{"Range", "bytes=100-199"}});
@@ -33,7 +33,7 @@ TEST_CASE("A plain request gets the whole body, and a single range its part") {
   CHECK(choice({{"Range", "bytes=0-5000"}}).length == 1000);
 }
 
-TEST_CASE("A range that cannot be satisfied gets 416, and anything but a valid single range the whole body") {
+TEST_CASE("a range that cannot be satisfied gets 416, and anything but a valid single range the whole body") {
   CHECK(choice({{"Range", "bytes=1000-"}}).status == 416);
   CHECK(choice({{"Range", "bytes=-0"}}).status == 416);
   for (const char* range : {"bytes=5-2", "bytes=a-b", "lines=0-1", "bytes=0-1,5-6", "bytes=0-,0-,0-"})
@@ -43,7 +43,7 @@ TEST_CASE("A range that cannot be satisfied gets 416, and anything but a valid s
   CHECK(choice({{"Range", "bytes=0-1"}, {"If-Range", "\"v2\""}}).status == 200);
 }
 
-TEST_CASE("Conditional requests are answered without a body when the validators match") {
+TEST_CASE("conditional requests are answered without a body when the validators match") {
   CHECK(choice({{"If-None-Match", "\"v1\""}}).status == 304);
   CHECK(choice({{"If-None-Match", "W/\"v1\", \"x\""}}).status == 304);
   CHECK(choice({{"If-None-Match", "\"v2\""}}).status == 200);
@@ -51,7 +51,7 @@ TEST_CASE("Conditional requests are answered without a body when the validators 
   CHECK(choice({{"If-None-Match", "\"v1\""}, {"Range", "bytes=0-1"}}).status == 304);
 }
 
-TEST_CASE("The fields of a response state the object, its age, its lifetime and the cache") {
+TEST_CASE("the fields of a response state the object, its age, its lifetime and the cache") {
   AnswerFacts facts;
   facts.node = "stadium";
   facts.cache.hit = true;
@@ -75,7 +75,7 @@ TEST_CASE("The fields of a response state the object, its age, its lifetime and 
   CHECK_FALSE(unmodified.headers.first("Content-Type").has_value());
 }
 
-TEST_CASE("Responses to other nodes have the tags by which an object is purged, responses to viewers do not") {
+TEST_CASE("responses to other nodes have the tags by which an object is purged, responses to viewers do not") {
   auto head = kHead;
   head.tags = " match half-1";
   AnswerFacts facts;
@@ -85,12 +85,12 @@ TEST_CASE("Responses to other nodes have the tags by which an object is purged, 
   CHECK_FALSE(answer(choice({}), kHead, 1000, facts).headers.first("Surrogate-Key"));
 }
 
-TEST_CASE("An empty object is complete, and has no range") {
+TEST_CASE("an empty object is complete, and has no range") {
   CHECK(choose(asking({}), kHead, 0).length == 0);
   CHECK(choose(asking({{"Range", "bytes=0-"}}), kHead, 0).status == 416);
 }
 
-TEST_CASE("Before the length is known, only whole bodies can be sent") {
+TEST_CASE("before the length is known, only whole bodies can be sent") {
   CHECK_FALSE(needs_length(asking({}), kHead));
   CHECK_FALSE(needs_length(asking({{"Range", "bytes=0-"}}), kHead));
   CHECK(needs_length(asking({{"Range", "bytes=5-9"}}), kHead));

@@ -37,7 +37,7 @@ struct DiskMaintenanceFixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(DiskMaintenanceFixture,
-                  "A file is removed after its record was, so that a kill leaves no record without a file") {
+                  "a file is removed after its record was, so that a kill leaves no record without a file") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   REQUIRE(recorded_generation(object->id) == object->generation);
@@ -47,7 +47,7 @@ TEST_CASE_FIXTURE(DiskMaintenanceFixture,
   CHECK_FALSE(recorded_generation(object->id));
 }
 
-TEST_CASE_FIXTURE(DiskMaintenanceFixture, "A damaged file is removed after its record was") {
+TEST_CASE_FIXTURE(DiskMaintenanceFixture, "a damaged file is removed after its record was") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   node.disk_maintenance.damaged(object, "a test says so");
@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(DiskMaintenanceFixture, "A damaged file is removed after its r
   CHECK_FALSE(recorded_generation(object->id));
 }
 
-TEST_CASE_FIXTURE(DiskMaintenanceFixture, "A replaced file is removed after the record of the new one was written") {
+TEST_CASE_FIXTURE(DiskMaintenanceFixture, "a replaced file is removed after the record of the new one was written") {
   node.fill("seg1.ts", "one");
   const auto before = stored("seg1.ts");
   REQUIRE(node.index.purge(before->id, true).found);
@@ -68,7 +68,7 @@ TEST_CASE_FIXTURE(DiskMaintenanceFixture, "A replaced file is removed after the 
   CHECK(*after != before->generation);
 }
 
-TEST_CASE_FIXTURE(DiskMaintenanceFixture, "An object that was evicted while it was revalidated gets no record again") {
+TEST_CASE_FIXTURE(DiskMaintenanceFixture, "an object that was evicted while it was revalidated gets no record again") {
   node.fill("seg1.ts", "one");
   const auto object = stored("seg1.ts");
   REQUIRE(node.index.drop(object));

@@ -67,15 +67,15 @@ void comes_back(std::uint32_t count, std::uint32_t one_in) {
 
 }  // namespace
 
-TEST_CASE("A small number of records is loaded in the order of their age, and damaged ones are listed") {
+TEST_CASE("a small number of records is loaded in the order of their age, and damaged ones are listed") {
   comes_back(20, 10);
 }
 
-TEST_CASE("Many records are loaded in the order of their age, whichever thread parsed them") {
+TEST_CASE("many records are loaded in the order of their age, whichever thread parsed them") {
   comes_back(40'000, 1'000);
 }
 
-TEST_CASE("A scan that fails keeps the records that it has read") {
+TEST_CASE("a scan that fails keeps the records that it has read") {
   Records records;
   records.fill(8'000, 8'000);
   records.at_the_end = base::failure(base::ErrorKind::io, base::Fault::tribune, "scripted");

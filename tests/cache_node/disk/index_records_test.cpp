@@ -17,7 +17,7 @@ ObjectPtr sample() {
 }
 }  // namespace
 
-TEST_CASE("A record has all properties of an object, and the object is unverified when it is read") {
+TEST_CASE("a record has all properties of an object, and the object is unverified when it is read") {
   const auto object = sample();
   object->verified = true;
   object->stale = true;
@@ -35,7 +35,7 @@ TEST_CASE("A record has all properties of an object, and the object is unverifie
   CHECK_FALSE(read->object->verified);
 }
 
-TEST_CASE("A record with any flipped bit, truncated anywhere or extended is refused") {
+TEST_CASE("a record with any flipped bit, truncated anywhere or extended is refused") {
   const auto object = sample();
   auto record = write_record(*object, "demo/e1/seg1.ts");
   for (std::size_t bit = 0; bit < record.size() * 8; ++bit) {
@@ -50,7 +50,7 @@ TEST_CASE("A record with any flipped bit, truncated anywhere or extended is refu
   CHECK(read_record(object->id.view(), record));
 }
 
-TEST_CASE("The record of a sliced file has all its properties") {
+TEST_CASE("the record of a sliced file has all its properties") {
   SlicedFile file;
   file.key = object_key("demo/e1/film.mp4?v=1");
   file.head = {"video/mp4", "\"film\"", 1'699'999'990, " films", {"max-age=60", "max-age=9", std::chrono::seconds(3)}};
@@ -79,7 +79,7 @@ TEST_CASE("The record of a sliced file has all its properties") {
   CHECK_FALSE(read_file_record(file.key.id.view(), write_file_record(file)));
 }
 
-TEST_CASE("The key of an object is made from the channel, epoch, path and origin query of the link") {
+TEST_CASE("the key of an object is made from the channel, epoch, path and origin query of the link") {
   tribune::contracts::Link link{"demo", "e1", "720p/seg1.ts", "", 1};
   CHECK(object_key(link).text == "demo/e1/720p/seg1.ts");
   const auto plain = object_key(link).id;

@@ -33,7 +33,7 @@ struct ObjectFilesFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(ObjectFilesFixture, "A complete object is in one of the folders that were created at the start") {
+TEST_CASE_FIXTURE(ObjectFilesFixture, "a complete object is in one of the folders that were created at the start") {
   REQUIRE(files.prepare());
   REQUIRE(holds("/objects/" + id.hex().substr(0, 2)));
   REQUIRE(files.begin(id, kGeneration));
@@ -44,7 +44,7 @@ TEST_CASE_FIXTURE(ObjectFilesFixture, "A complete object is in one of the folder
 }
 
 TEST_CASE_FIXTURE(ObjectFilesFixture,
-                  "The sweep finds the files of a deeper tree, moves the needed ones and removes the others") {
+                  "the sweep finds the files of a deeper tree, moves the needed ones and removes the others") {
   REQUIRE(files.prepare());
   const auto deep = "/objects/" + id.hex().substr(0, 2) + "/00/";
   std::filesystem::create_directories(folder.path() + deep);

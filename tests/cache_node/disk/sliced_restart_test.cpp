@@ -52,7 +52,7 @@ struct Film {
 
 }  // namespace
 
-TEST_CASE("After a restart a file is known from its record, and slices on disk are served without the origin") {
+TEST_CASE("after a restart a file is known from its record, and slices on disk are served without the origin") {
   const Folder folder;
   const Film film;
   SlicedFilePtr known;
@@ -76,7 +76,7 @@ TEST_CASE("After a restart a file is known from its record, and slices on disk a
   CHECK(node.workers.asked() == 1);  // the slice that was missing
 }
 
-TEST_CASE("A forgotten file stays unknown after a restart") {
+TEST_CASE("a forgotten file stays unknown after a restart") {
   const Folder folder;
   const Film film;
   {

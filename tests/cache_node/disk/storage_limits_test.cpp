@@ -18,15 +18,15 @@ CacheNodeSettings settings_of(std::string store) {
 }
 }  // namespace
 
-TEST_CASE("A node with a disk keeps fills in RAM, and objects in half of that RAM") {
+TEST_CASE("a node with a disk keeps fills in RAM, and objects in half of that RAM") {
   CHECK(object_memory_limit(settings_of("disk")) == 500);
 }
 
-TEST_CASE("A node without a disk keeps fills and all objects in RAM") {
+TEST_CASE("a node without a disk keeps fills and all objects in RAM") {
   CHECK(object_memory_limit(settings_of("memory")) == 50'000);
 }
 
-TEST_CASE("New settings change the limits of the index at once") {
+TEST_CASE("new settings change the limits of the index at once") {
   const Folder folder;
   NodeUnderTest node(folder.path());
   const auto index = std::make_shared<ObjectIndex>(1 << 20, 1 << 20, node.memory);

@@ -33,7 +33,7 @@ struct CandidateSequenceFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(CandidateSequenceFixture, "Candidates with open circuits are skipped") {
+TEST_CASE_FIXTURE(CandidateSequenceFixture, "candidates with open circuits are skipped") {
   open(candidates[0]);
   open(candidates[1]);
   REQUIRE(sequence.skip_open_circuits());
@@ -45,7 +45,7 @@ TEST_CASE_FIXTURE(CandidateSequenceFixture, "Candidates with open circuits are s
   CHECK(sequence.current().name == "http://origin");
 }
 
-TEST_CASE_FIXTURE(CandidateSequenceFixture, "Failures of a candidate open its circuit, and a response closes it") {
+TEST_CASE_FIXTURE(CandidateSequenceFixture, "failures of a candidate open its circuit, and a response closes it") {
   for (int i = 0; i + 1 < candidates[0].circuit.failures; ++i) sequence.failed("refused");
   sequence.answered();
   sequence.failed("refused");
@@ -55,7 +55,7 @@ TEST_CASE_FIXTURE(CandidateSequenceFixture, "Failures of a candidate open its ci
   CHECK(sequence.current().name == "peer b");
 }
 
-TEST_CASE("The last resort is used after it was begun, or when the circuits of all others are open") {
+TEST_CASE("the last resort is used after it was begun, or when the circuits of all others are open") {
   CandidateSequenceFixture f;
   auto behind = named("peer z");
   behind.is_last_resort = true;
@@ -73,7 +73,7 @@ TEST_CASE("The last resort is used after it was begun, or when the circuits of a
   CHECK(left_alone.is_last_resort());
 }
 
-TEST_CASE_FIXTURE(CandidateSequenceFixture, "The retry delay doubles until the hold ends") {
+TEST_CASE_FIXTURE(CandidateSequenceFixture, "the retry delay doubles until the hold ends") {
   CHECK(sequence.next_retry_delay() == 100ms);
   clock.advance(100ms);
   CHECK(sequence.next_retry_delay() == 200ms);
@@ -84,7 +84,7 @@ TEST_CASE_FIXTURE(CandidateSequenceFixture, "The retry delay doubles until the h
 }
 
 TEST_CASE_FIXTURE(CandidateSequenceFixture,
-                  "A waiting node is asked again for as long as it may itself wait, and an error is retried once") {
+                  "a waiting node is asked again for as long as it may itself wait, and an error is retried once") {
   CHECK(sequence.waits_for_node());
   clock.advance(settings.hold + 2 * (settings.deadlines.connect + settings.deadlines.first_byte));
   CHECK_FALSE(sequence.waits_for_node());
@@ -93,7 +93,7 @@ TEST_CASE_FIXTURE(CandidateSequenceFixture,
 }
 
 TEST_CASE_FIXTURE(CandidateSequenceFixture,
-                  "Whether a candidate sent an unusable response depends on its last failure") {
+                  "whether a candidate sent an unusable response depends on its last failure") {
   sequence.failed("refused");
   CHECK_FALSE(sequence.sent_unusable_response());
   sequence.failed("the head was cut", true);

@@ -24,7 +24,7 @@ struct CircuitBreakersFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(CircuitBreakersFixture, "Only consecutive failures open a circuit") {
+TEST_CASE_FIXTURE(CircuitBreakersFixture, "only consecutive failures open a circuit") {
   fail(2);
   circuits.succeeded("http://origin");
   fail(2);
@@ -35,7 +35,7 @@ TEST_CASE_FIXTURE(CircuitBreakersFixture, "Only consecutive failures open a circ
   CHECK(circuits.may_request("http://other", now));
 }
 
-TEST_CASE_FIXTURE(CircuitBreakersFixture, "After its rest a circuit allows one request, whose result decides") {
+TEST_CASE_FIXTURE(CircuitBreakersFixture, "after its rest a circuit allows one request, whose result decides") {
   fail(3);
   now += 1'000ms;
   CHECK(circuits.may_request("http://origin", now));
@@ -49,7 +49,7 @@ TEST_CASE_FIXTURE(CircuitBreakersFixture, "After its rest a circuit allows one r
   CHECK_FALSE(circuits.is_open("http://origin"));
 }
 
-TEST_CASE_FIXTURE(CircuitBreakersFixture, "A trial request without a result does not keep the circuit open forever") {
+TEST_CASE_FIXTURE(CircuitBreakersFixture, "a trial request without a result does not keep the circuit open forever") {
   fail(3);
   CHECK(circuits.may_request("http://origin", now + 1'000ms));
   CHECK_FALSE(circuits.may_request("http://origin", now + 1'999ms));

@@ -48,9 +48,9 @@ struct FillCandidatesFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(FillCandidatesFixture,
-                  "For each object exactly one node goes straight to the origin, and each node asks only the nodes "
-                  "ranked before it") {
+TEST_CASE_FIXTURE(
+    FillCandidatesFixture,
+    "for each object exactly one node goes straight to the origin, and each node asks only nodes ranked before it") {
   for (int segment = 0; segment < 100; ++segment) {
     std::set<std::size_t> lengths;
     std::vector<std::string> longest;
@@ -69,7 +69,7 @@ TEST_CASE_FIXTURE(FillCandidatesFixture,
   }
 }
 
-TEST_CASE_FIXTURE(FillCandidatesFixture, "Of two nodes with different peers exactly one asks the other for an object") {
+TEST_CASE_FIXTURE(FillCandidatesFixture, "of two nodes with different peers exactly one asks the other for an object") {
   const auto all = peers;
   for (int segment = 0; segment < 200; ++segment) {
     peers = {all[1], all[2]};
@@ -82,14 +82,14 @@ TEST_CASE_FIXTURE(FillCandidatesFixture, "Of two nodes with different peers exac
   }
 }
 
-TEST_CASE_FIXTURE(FillCandidatesFixture, "A request from a peer is never forwarded to a peer") {
+TEST_CASE_FIXTURE(FillCandidatesFixture, "a request from a peer is never forwarded to a peer") {
   for (int segment = 0; segment < 20; ++segment)
     for (const char* own : {"a", "b", "c", "d"})
       CHECK(names(line(own, segment, {Asker::Kind::peer, 0})) == std::vector<std::string>{"http://origin.test"});
 }
 
 TEST_CASE_FIXTURE(FillCandidatesFixture,
-                  "Parents are asked in the configured order, with links and marks that they accept") {
+                  "parents are asked in the configured order, with links and marks that they accept") {
   view.settings.parents = {"http://up.test"};
   peers.clear();
   const auto source = line("a");
@@ -107,7 +107,7 @@ TEST_CASE_FIXTURE(FillCandidatesFixture,
 }
 
 TEST_CASE_FIXTURE(FillCandidatesFixture,
-                  "Backup origins come after the origin, and a node without a group asks no peer") {
+                  "backup origins come after the origin, and a node without a group asks no peer") {
   view.settings.group = "";
   channel.origins.backups = {"http://backup.test"};
   const auto source = line("a");
@@ -119,7 +119,7 @@ TEST_CASE_FIXTURE(FillCandidatesFixture,
 
 TEST_CASE_FIXTURE(
     FillCandidatesFixture,
-    "At most two later-ranked nodes are the last resort after the origin, except for requests of stranded nodes") {
+    "at most two later-ranked nodes are the last resort after the origin, except for requests of stranded nodes") {
   bool any = false;
   for (int segment = 0; segment < 50; ++segment) {
     const auto source = line("a", segment);
@@ -141,7 +141,7 @@ TEST_CASE_FIXTURE(
 
 TEST_CASE_FIXTURE(
     FillCandidatesFixture,
-    "Nodes are skipped when the purges exceed the limit, except a parent that is the only way to the origin") {
+    "nodes are skipped when the purges exceed the limit, except a parent that is the only way to the origin") {
   view.settings.parents = {"http://up.test"};
   const KnownPurges::Covering too_much{"k-1;channel;hard;0;demo", true};
   for (int segment = 0; segment < 20; ++segment) {
@@ -157,7 +157,7 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(FillCandidatesFixture,
-                  "Peers that the configured order does not name are not asked, not even as the last resort") {
+                  "peers that the configured order does not name are not asked, not even as the last resort") {
   view.settings.parents = {"http://up.test"};
   view.settings.fill = {"parent", "origin"};
   for (int segment = 0; segment < 20; ++segment) {
@@ -166,7 +166,7 @@ TEST_CASE_FIXTURE(FillCandidatesFixture,
   }
 }
 
-TEST_CASE_FIXTURE(FillCandidatesFixture, "The request to a last resort is marked as stranded") {
+TEST_CASE_FIXTURE(FillCandidatesFixture, "the request to a last resort is marked as stranded") {
   for (int segment = 0; segment < 50; ++segment) {
     const auto source = line("a", segment);
     for (const auto& candidate : source.candidates) {

@@ -17,7 +17,7 @@ net::FetchHead head(int status, http::Headers headers, std::optional<std::uint64
 
 }  // namespace
 
-TEST_CASE("A 206 continues a body only at the next offset, with the same length and ETag") {
+TEST_CASE("a 206 continues a body only at the next offset, with the same length and ETag") {
   const Received here{100, 1'000, "\"one\""};
   CHECK(continues_body(here, head(206, {{"Content-Range", "bytes 100-999/1000"}, {"ETag", "\"one\""}}, 900)));
   CHECK(continues_body(here, head(206, {{"Content-Range", "bytes 100-999/1000"}})));
@@ -29,7 +29,7 @@ TEST_CASE("A 206 continues a body only at the next offset, with the same length 
   CHECK(continues_body({100, {}, ""}, head(206, {{"Content-Range", "bytes 100-999/1000"}}, 900)));
 }
 
-TEST_CASE("A second whole body may repeat the first unless its length, or the ETag of the same sender, differs") {
+TEST_CASE("a second whole body may repeat the first unless its length, or the ETag of the same sender, differs") {
   const Received here{100, 1'000, "\"one\""};
   CHECK(may_repeat(here, true, head(200, {{"ETag", "\"one\""}}, 1'000)));
   CHECK_FALSE(may_repeat(here, true, head(200, {{"ETag", "\"two\""}}, 1'000)));
@@ -38,7 +38,7 @@ TEST_CASE("A second whole body may repeat the first unless its length, or the ET
   CHECK(may_repeat(here, true, head(200, {})));
 }
 
-TEST_CASE("A body is unusable when a cut could not be detected, or when it is encoded") {
+TEST_CASE("a body is unusable when a cut could not be detected, or when it is encoded") {
   CHECK(unusable_body(head(200, {{"Content-Encoding", "identity"}})).empty());
   CHECK_FALSE(unusable_body(head(200, {{"Content-Encoding", "gzip"}})).empty());
   auto endless = head(200, {});
@@ -46,7 +46,7 @@ TEST_CASE("A body is unusable when a cut could not be detected, or when it is en
   CHECK_FALSE(unusable_body(endless).empty());
 }
 
-TEST_CASE("Parts are offered with ranges and a strong validator") {
+TEST_CASE("parts are offered with ranges and a strong validator") {
   const http::Header ranges{"Accept-Ranges", "bytes"};
   CHECK(offers_parts(head(200, {ranges, {"ETag", "\"one\""}})));
   CHECK_FALSE(offers_parts(head(200, {{"ETag", "\"one\""}})));
@@ -57,7 +57,7 @@ TEST_CASE("Parts are offered with ranges and a strong validator") {
       200, {ranges, {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Date", "Tue, 14 Nov 2023 22:13:21 GMT"}})));
 }
 
-TEST_CASE("Requests to an origin use its own validators; requests to a node use any ETag and no date") {
+TEST_CASE("requests to an origin use its own validators; requests to a node use any ETag and no date") {
   ObjectHead previous;
   previous.etag = "\"t-1\"";
   previous.last_modified = 1'700'000'000;
@@ -69,7 +69,7 @@ TEST_CASE("Requests to an origin use its own validators; requests to a node use 
   CHECK(conditions_of(previous, false).first("If-None-Match") == "\"one\"");
 }
 
-TEST_CASE("The detail for viewers about another node's failure names no host; the log does") {
+TEST_CASE("the detail for viewers about another node's failure names no host; the log does") {
   const auto failure = failure_of_node("parent http://shield.internal:8080", 503);
   CHECK(failure.detail == "no other node could deliver the object");
   CHECK(failure.for_log() ==

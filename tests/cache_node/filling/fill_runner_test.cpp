@@ -49,7 +49,7 @@ struct UnhurriedFixture : FillRunnerFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "A whole body is stored with the fields of the origin") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "a whole body is stored with the fields of the origin") {
   const auto seen = node.ask();
   node.answer(
       node.origin(), body,
@@ -67,7 +67,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A whole body is stored with the fields of 
   CHECK(node.memory->used() == 0);
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "A small number of bytes leaves RAM even if no more bytes follow") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "a small number of bytes leaves RAM even if no more bytes follow") {
   const auto seen = node.ask();
   const auto asked = node.origin();
   on_origin([&] {
@@ -84,7 +84,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A small number of bytes leaves RAM even if
   CHECK(is_stored());
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "Only the channel's own origins are requested, with one header of our own") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "only the channel's own origins are requested, with one header of our own") {
   node.ask("720p/seg1.ts", {{"X-Forwarded-Host", "evil"}, {"Cookie", "a=b"}, {"Authorization", "x"}});
   const auto asked = node.origin();
   CHECK(asked->request.url == "http://origin.test/live/720p/seg1.ts");
@@ -92,7 +92,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "Only the channel's own origins are request
   for (const auto& field : asked->request.headers.all()) CHECK(field.name == "Accept-Encoding");
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "An origin that fails twice before the first byte causes a problem document") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "an origin that fails twice before the first byte causes a problem document") {
   const auto seen = node.ask();
   const auto first = node.origin(0);
   on_origin([&] { ScriptedClient::done(*first, broken(base::ErrorKind::timeout)); });
@@ -102,7 +102,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "An origin that fails twice before the firs
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "An error that must not be retried is not retried, and each kind has its status") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "an error that must not be retried is not retried, and each kind has its status") {
   const std::pair<base::ErrorKind, int> kinds[] = {{base::ErrorKind::timeout, 504},
                                                    {base::ErrorKind::unavailable, 503},
                                                    {base::ErrorKind::protocol, 502},
@@ -119,7 +119,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "An error that must not be retried is not r
 }
 
 TEST_CASE_FIXTURE(FillRunnerFixture,
-                  "A request of a segment that does not exist yet is held and retried until it is served") {
+                  "a request of a segment that does not exist yet is held and retried until it is served") {
   const auto seen = node.ask();
   for (std::size_t i = 0; i < 2; ++i) {
     const auto asked = node.origin(i);
@@ -132,7 +132,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
 }
 
 TEST_CASE_FIXTURE(UnhurriedFixture,
-                  "An error of the origin is returned after the hold, and cached for concurrent requests") {
+                  "an error of the origin is returned after the hold, and cached for concurrent requests") {
   node.workers.client().on_asked = [](const std::shared_ptr<Asked>& asked) {
     ScriptedClient::head(*asked, 404, {}, 0);
   };
@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(UnhurriedFixture,
   CHECK(node.workers.asked() == count);
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "A status without an object is refused at once") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "a status without an object is refused at once") {
   const std::pair<int, int> statuses[] = {{204, 502}, {206, 502}, {301, 502}, {400, 502}, {410, 404}};
   std::size_t n = 0;
   for (const auto& [told, seen_status] : statuses) {
@@ -156,7 +156,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A status without an object is refused at o
 }
 
 TEST_CASE_FIXTURE(FillRunnerFixture,
-                  "A body that ends with the connection, an encoded body and one that is too large are refused") {
+                  "a body that ends with the connection, an encoded body and one that is too large are refused") {
   const auto closing = node.ask("a.ts");
   on_origin([&] { ScriptedClient::head(*node.workers.client().at(0), 200, kind, std::nullopt, true); });
   never_whole(closing, 502);
@@ -168,7 +168,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
   never_whole(large, 502);
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "A body that breaks off is resumed by Range and If-Range") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "a body that breaks off is resumed by Range and If-Range") {
   const auto seen = node.ask();
   const auto first = node.origin(0);
   on_origin([&] {
@@ -193,7 +193,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A body that breaks off is resumed by Range
   CHECK(again->body() == body);
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "Without a strong ETag the second body must repeat the bytes of the first one") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "without a strong ETag the second body must repeat the bytes of the first one") {
   const auto seen = node.ask();
   const auto first = node.origin(0);
   on_origin([&] {
@@ -210,9 +210,9 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "Without a strong ETag the second body must
   CHECK(is_stored());
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture,
-                  "If the bytes change during a fill the response is cut, nothing is stored, and the next request gets "
-                  "the new bytes") {
+TEST_CASE_FIXTURE(
+    FillRunnerFixture,
+    "if the bytes change during a fill the response is cut, nothing is stored, and the next one has the new bytes") {
   const auto other = body_of(body.size(), 2);
   struct Second {
     int status;
@@ -260,7 +260,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
 }
 
 TEST_CASE_FIXTURE(FillRunnerFixture,
-                  "An origin that breaks off twice at the same offset is given up, and the response is cut") {
+                  "an origin that breaks off twice at the same offset is given up, and the response is cut") {
   const auto seen = node.ask();
   for (std::size_t i = 0; i < 2; ++i) {
     const auto asked = node.origin(i);
@@ -285,7 +285,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
   CHECK(next->body() == body);
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "A body with more or fewer bytes than announced is never taken for a whole one") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "a body with more or fewer bytes than announced is never taken for a whole one") {
   const auto more = node.ask("more.ts");
   on_origin([&] {
     ScriptedClient::head(*node.workers.client().at(0), 200, kind, 50'000);
@@ -309,7 +309,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A body with more or fewer bytes than annou
 }
 
 TEST_CASE_FIXTURE(FillRunnerFixture,
-                  "A short body is not taken for a whole one when the origin continues after the last announced byte") {
+                  "a short body is not taken for a whole one when the origin continues after the last announced byte") {
   const auto seen = node.ask();
   const auto asked = node.origin();
   on_origin([&] {
@@ -324,7 +324,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
   CHECK(node.workers.asked() == 1);
 }
 
-TEST_CASE_FIXTURE(FillRunnerFixture, "A body of unknown length is streamed, and its ETag is generated from its bytes") {
+TEST_CASE_FIXTURE(FillRunnerFixture, "a body of unknown length is streamed, and its ETag is generated from its bytes") {
   const auto seen = node.ask();
   const auto asked = node.origin();
   on_origin([&] {
@@ -347,7 +347,7 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "A body of unknown length is streamed, and 
   CHECK(again->header("ETag") == etag_of_body(checksum(body), body.size()));
 }
 
-TEST_CASE("Full buffers pause the origin instead of growing, and all bytes arrive") {
+TEST_CASE("full buffers pause the origin instead of growing, and all bytes arrive") {
   const Folder folder;
   NodeUnderTest::Options options;
   options.fill_buffer_bytes = 128 * 1024;
@@ -361,7 +361,7 @@ TEST_CASE("Full buffers pause the origin instead of growing, and all bytes arriv
   CHECK(seen->body() == body);
 }
 
-TEST_CASE("Without disk and RAM an object is passed through to the waiting viewers, and not stored") {
+TEST_CASE("without disk and RAM an object is passed through to the waiting viewers, and not stored") {
   const Folder folder;
   NodeUnderTest::Options options;
   options.fill_buffer_bytes = 128 * 1024;

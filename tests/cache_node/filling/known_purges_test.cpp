@@ -39,7 +39,7 @@ using Ids = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE_FIXTURE(KnownPurgesFixture,
-                  "Exactly the purges that cover an object are found, by URL, prefix, channel or tag") {
+                  "exactly the purges that cover an object are found, by URL, prefix, channel or tag") {
   CHECK(pending("demo/e1/v1/seg1.ts").empty());
   known.begin(purge("a-1", By::url, "demo/e1/v1/seg1.ts"));
   known.begin(purge("a-2", By::prefix, "demo/e1/v1/"));
@@ -56,7 +56,7 @@ TEST_CASE_FIXTURE(KnownPurgesFixture,
 }
 
 TEST_CASE_FIXTURE(KnownPurgesFixture,
-                  "Of equal purges of one issuer the newest replaces the others, in whatever order they arrive") {
+                  "of equal purges of one issuer the newest replaces the others, in whatever order they arrive") {
   const auto first = purge("a-1", By::channel, "demo"), second = purge("a-2", By::channel, "demo"),
              other = purge("b-1", By::channel, "demo");
   known.begin(second);
@@ -77,7 +77,7 @@ TEST_CASE_FIXTURE(KnownPurgesFixture,
 
 TEST_CASE_FIXTURE(
     KnownPurgesFixture,
-    "When the purges exceed the bounds of a request no other node is asked, which takes more than a hundred tags") {
+    "when the purges exceed the bounds of a request no other node is asked, which takes more than a hundred tags") {
   for (std::size_t i = 0; i < contracts::kMaxPurgeMarks; ++i)
     known.begin(purge("a-" + std::to_string(i), By::tag, "tag" + std::to_string(i)));
   CHECK_FALSE(known.covering("demo/e1/x").exceeds_limit);
@@ -91,7 +91,7 @@ TEST_CASE_FIXTURE(
   CHECK(known.covering("other/e1/" + std::string(contracts::kMaxPurgeMarkBytes, 'x')).exceeds_limit);
 }
 
-TEST_CASE_FIXTURE(KnownPurgesFixture, "A purge is forgotten after an hour, and the oldest one at the bound") {
+TEST_CASE_FIXTURE(KnownPurgesFixture, "a purge is forgotten after an hour, and the oldest one at the bound") {
   known.begin(purge("a-1", By::channel, "demo"));
   clock.advance(KnownPurges::kRemembered);
   CHECK(pending("demo/e1/x") == Ids{"a-1"});
@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(KnownPurgesFixture, "A purge is forgotten after an hour, and t
 
 TEST_CASE_FIXTURE(
     KnownPurgesFixture,
-    "Nodes that send each other a purge execute it once each and forget it, however long they exchange requests") {
+    "nodes that send each other a purge execute it once each and forget it, however long they exchange requests") {
   base::ManualClock other_clock;
   other_clock.advance(std::chrono::seconds(2));
   KnownPurges other(other_clock, log, metrics);
@@ -141,7 +141,7 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(KnownPurgesFixture,
-                  "A purge that arrives late is forgotten by its age, not by the time of its arrival") {
+                  "a purge that arrives late is forgotten by its age, not by the time of its arrival") {
   known.begin(purge("a-1", By::channel, "demo"));
   auto late = purge("b-1", By::channel, "demo");
   late.age = std::chrono::minutes(40);
@@ -154,7 +154,7 @@ TEST_CASE_FIXTURE(KnownPurgesFixture,
   CHECK(pending("demo/e1/x").empty());
 }
 
-TEST_CASE_FIXTURE(KnownPurgesFixture, "After a restart purges are still sent, and unfinished ones are pending") {
+TEST_CASE_FIXTURE(KnownPurgesFixture, "after a restart purges are still sent, and unfinished ones are pending") {
   test::Folder folder;
   known.load(folder / "purges.json");
   const auto done = purge("a-1", By::url, "demo/e1/a?x=1"), running = purge("a-2", By::channel, "demo", true);

@@ -65,7 +65,7 @@ struct LostOriginFixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(LostOriginFixture,
-                  "A node's failure without a status of the origin is skipped, and the origin is requested") {
+                  "a node's failure without a status of the origin is skipped, and the origin is requested") {
   on_question(no_word, [this](const AskedPtr& asked) { serve(asked); });
   CHECK(statuses(20) == std::vector<int>(20, 200));
   CHECK(peers_asked > 0);
@@ -73,7 +73,7 @@ TEST_CASE_FIXTURE(LostOriginFixture,
 }
 
 TEST_CASE_FIXTURE(LostOriginFixture,
-                  "A node's failure with a status of the origin is taken over, and the origin is not requested") {
+                  "a node's failure with a status of the origin is taken over, and the origin is not requested") {
   on_question(
       [](const AskedPtr& asked) {
         ScriptedClient::head(*asked, 404,
@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(LostOriginFixture,
 }
 
 TEST_CASE_FIXTURE(LostOriginFixture,
-                  "A node that cannot reach the origin gets its objects from other nodes, whatever their rank") {
+                  "a node that cannot reach the origin gets its objects from other nodes, whatever their rank") {
   on_question(
       [this](const AskedPtr& asked) {
         const auto mark = asked->request.headers.first(contracts::kPeerHeader).value_or("");
@@ -112,13 +112,13 @@ TEST_CASE_FIXTURE(LostOriginFixture,
 }
 
 TEST_CASE_FIXTURE(LostOriginFixture,
-                  "When no node can reach the origin the request fails after a bounded number of requests") {
+                  "when no node can reach the origin the request fails after a bounded number of requests") {
   on_question(no_word, not_reached);
   for (const auto status : statuses(5)) CHECK(status == 503);
   CHECK(peers_asked + origins_asked <= 5 * 4 * 3);  // each candidate, in each round of the hold
 }
 
-TEST_CASE_FIXTURE(LostOriginFixture, "A request of another node fails at once when this node cannot reach the origin") {
+TEST_CASE_FIXTURE(LostOriginFixture, "a request of another node fails at once when this node cannot reach the origin") {
   on_question([](const AskedPtr&) {}, not_reached);  // the last resort does not respond
   for (int i = 0; i < 5; ++i) {
     const auto path = "seg" + std::to_string(i) + ".ts";
@@ -136,7 +136,7 @@ TEST_CASE_FIXTURE(LostOriginFixture, "A request of another node fails at once wh
 
 TEST_CASE_FIXTURE(
     LostOriginFixture,
-    "A request of another node for a slice of a file fails at once, too, when this node cannot reach the origin") {
+    "a request of another node for a slice of a file fails at once, too, when this node cannot reach the origin") {
   const auto film = body_of(12'000);
   on_question(no_word, [&film](const AskedPtr& asked) {
     const auto decision = http::decide_range(asked->request.headers.first("Range"), film.size());

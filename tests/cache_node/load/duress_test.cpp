@@ -6,7 +6,7 @@ using namespace tribune;
 using namespace tribune::cache_node;
 using namespace std::chrono_literals;
 
-TEST_CASE("A node near its capacity divides it evenly, and stops only after ten seconds of lower load") {
+TEST_CASE("a node near its capacity divides it evenly, and stops only after ten seconds of lower load") {
   Duress duress;
   base::SteadyTime now{};
   const auto beat = [&](double mbps, std::int64_t viewers, std::chrono::seconds later) {
@@ -30,7 +30,7 @@ TEST_CASE("A node near its capacity divides it evenly, and stops only after ten 
   CHECK_FALSE(duress.fair_kbps());
 }
 
-TEST_CASE("The rate stays within its bounds for any number of viewers") {
+TEST_CASE("the rate stays within its bounds for any number of viewers") {
   Duress duress;
   duress.update(1, 1, 1'000'000, base::SteadyTime{1s});
   CHECK(duress.fair_kbps() == 1);

@@ -17,7 +17,7 @@ http::Cmcd said(std::string session, bool starved, std::optional<std::uint32_t> 
 
 }  // namespace
 
-TEST_CASE("The share of starved players and their mean throughput are taken from this window and the previous one") {
+TEST_CASE("the share of starved players and their mean throughput are taken from this window and the previous one") {
   base::Metrics metrics;
   PlayerReports reports(metrics);
   for (int i = 0; i < 4; ++i)

@@ -19,14 +19,14 @@ base::Log& quiet() {
 
 }  // namespace
 
-TEST_CASE("Without an allowance the settings are unchanged") {
+TEST_CASE("without an allowance the settings are unchanged") {
   CacheNodeSettings settings;
   settings.store = "memory";
   settings.max_bytes = 1000 * kMiB;
   CHECK(fitted(settings, std::nullopt, quiet()).max_bytes == 1000 * kMiB);
 }
 
-TEST_CASE("Objects and fills in memory are scaled down together") {
+TEST_CASE("objects and fills in memory are scaled down together") {
   CacheNodeSettings settings;
   settings.store = "memory";
   settings.max_bytes = 300 * kMiB;
@@ -36,7 +36,7 @@ TEST_CASE("Objects and fills in memory are scaled down together") {
   CHECK(fit.fill_buffer_bytes == 50 * kMiB);
 }
 
-TEST_CASE("Objects on disk take nothing of the allowance") {
+TEST_CASE("objects on disk take nothing of the allowance") {
   CacheNodeSettings settings;
   settings.max_bytes = 300'000 * kMiB;
   settings.fill_buffer_bytes = 100 * kMiB;
@@ -45,7 +45,7 @@ TEST_CASE("Objects on disk take nothing of the allowance") {
   CHECK(fit.fill_buffer_bytes == 50 * kMiB);
 }
 
-TEST_CASE("Without objects to evict no memory is freed, and the bound stays") {
+TEST_CASE("without objects to evict no memory is freed, and the bound stays") {
   const auto memory = std::make_shared<FillMemory>(1000 * kMiB);
   const auto index = std::make_shared<ObjectIndex>(0, 800 * kMiB, memory);
   RamShrinker shrinker(index, quiet());

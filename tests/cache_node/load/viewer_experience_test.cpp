@@ -10,7 +10,7 @@ using namespace tribune::cache_node;
 using namespace tribune::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("A window holds the counts of its last ten seconds") {
+TEST_CASE("a window holds the counts of its last ten seconds") {
   ViewerExperienceWindow window;
   base::SteadyTime now{};
   contracts::NodeExperience counted;
@@ -29,7 +29,7 @@ TEST_CASE("A window holds the counts of its last ten seconds") {
   CHECK(window.advance(now, counted).failures == 0);
 }
 
-TEST_CASE("Failures are counted by their cause, and requests of other nodes are not counted") {
+TEST_CASE("failures are counted by their cause, and requests of other nodes are not counted") {
   Folder folder;
   NodeUnderTest::Options options;
   options.fill.hold = 0ms;

@@ -6,7 +6,7 @@
 
 using namespace tribune::cache_node;
 
-TEST_CASE("The checksum is XXH64 with seed 0") {
+TEST_CASE("the checksum is XXH64 with seed 0") {
   CHECK(checksum("") == 0xEF46DB3751D8E999ULL);
   CHECK(checksum("a") == 0xD24EC4F1A98C6E5BULL);
   CHECK(checksum("abc") == 0x44BC2CF5AD770999ULL);
@@ -14,7 +14,7 @@ TEST_CASE("The checksum is XXH64 with seed 0") {
         checksum(std::string("xxhash is a fast ") + "non-cryptographic hash algorithm"));
 }
 
-TEST_CASE("A body has the same checksum however it is split into pieces") {
+TEST_CASE("a body has the same checksum however it is split into pieces") {
   const auto body = tribune::test::body_of(10'000);
   for (const std::size_t piece : {1u, 7u, 31u, 32u, 33u, 4096u, 9'999u}) {
     Checksum sum;
@@ -24,7 +24,7 @@ TEST_CASE("A body has the same checksum however it is split into pieces") {
   }
 }
 
-TEST_CASE("One flipped bit anywhere changes the checksum") {
+TEST_CASE("one flipped bit anywhere changes the checksum") {
   auto body = tribune::test::body_of(200);
   const auto sum = checksum(body);
   for (std::size_t bit = 0; bit < body.size() * 8; ++bit) {

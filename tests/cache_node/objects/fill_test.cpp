@@ -73,7 +73,7 @@ struct Follower {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(FillFixture, "Readers on several loops receive all bytes in order, whenever they join") {
+TEST_CASE_FIXTURE(FillFixture, "readers on several loops receive all bytes in order, whenever they join") {
   const auto body = body_of(300'000);
   fill->begin({"video/mp2t", "", -1}, body.size());
   std::vector<std::unique_ptr<Follower>> followers;
@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(FillFixture, "Readers on several loops receive all bytes in or
   CHECK(memory->used() == 0);
 }
 
-TEST_CASE_FIXTURE(FillFixture, "A failed fill notifies its readers, and its bytes are dropped") {
+TEST_CASE_FIXTURE(FillFixture, "a failed fill notifies its readers, and its bytes are dropped") {
   Follower follower(workers, 1, fill);
   workers.on(1, [&] { follower.join(); });
   fill->begin({}, 100);
@@ -118,7 +118,7 @@ TEST_CASE_FIXTURE(FillFixture, "A failed fill notifies its readers, and its byte
   workers.on(1, [&] { follower.reader.reset(); });
 }
 
-TEST_CASE_FIXTURE(FillFixture, "Written bytes leave RAM, and a reader that is behind reads the file") {
+TEST_CASE_FIXTURE(FillFixture, "written bytes leave RAM, and a reader that is behind reads the file") {
   const test::Folder folder;
   const auto body = body_of(100'000);
   workers.on(0, [&] {
@@ -155,7 +155,7 @@ TEST_CASE_FIXTURE(FillFixture, "Written bytes leave RAM, and a reader that is be
   });
 }
 
-TEST_CASE_FIXTURE(FillFixture, "The disk thread is scheduled once for new bytes, and once for the end") {
+TEST_CASE_FIXTURE(FillFixture, "the disk thread is scheduled once for new bytes, and once for the end") {
   CHECK_FALSE(fill->claim_disk_work());
   fill->append("abc", clock.steady_now());
   CHECK(fill->claim_disk_work());
@@ -172,7 +172,7 @@ TEST_CASE_FIXTURE(FillFixture, "The disk thread is scheduled once for new bytes,
 }
 
 TEST_CASE_FIXTURE(FillFixture,
-                  "In pass-through, bytes are freed when every reader has taken them, and no further reader can join") {
+                  "in pass-through, bytes are freed when every reader has taken them, and no further reader can join") {
   workers.on(0, [&] {
     auto fast = fill->join(workers.worker().loop, [] {});
     auto slow = fill->join(workers.worker().loop, [] {});
@@ -191,7 +191,7 @@ TEST_CASE_FIXTURE(FillFixture,
   });
 }
 
-TEST_CASE("Full buffers call back waiting readers when memory is available again") {
+TEST_CASE("full buffers call back waiting readers when memory is available again") {
   auto memory = std::make_shared<FillMemory>(1000);
   test::Workers workers(1);
   auto chunk = memory->chunk(std::string(600, 'x'));

@@ -44,7 +44,7 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE_FIXTURE(ObjectIndexFixture,
-                  "Of many threads that request the same objects, exactly one begins the fill of each") {
+                  "of many threads that request the same objects, exactly one begins the fill of each") {
   std::atomic<int> began{0}, joined{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t)
@@ -61,7 +61,7 @@ TEST_CASE_FIXTURE(ObjectIndexFixture,
   CHECK(index.totals().fills == 500);
 }
 
-TEST_CASE_FIXTURE(ObjectIndexFixture, "A complete fill is found as an object, and an abandoned one is begun again") {
+TEST_CASE_FIXTURE(ObjectIndexFixture, "a complete fill is found as an object, and an abandoned one is begun again") {
   const auto one = std::get<ObjectIndex::Joined>(find("a")).fill;
   CHECK(index.complete(*one, object_of(*one, 10)).accepted);
   CHECK(holds("a"));
@@ -73,7 +73,7 @@ TEST_CASE_FIXTURE(ObjectIndexFixture, "A complete fill is found as an object, an
 }
 
 TEST_CASE_FIXTURE(ObjectIndexFixture,
-                  "An abandoned fill stores nothing and does not affect the fill that replaced it") {
+                  "an abandoned fill stores nothing and does not affect the fill that replaced it") {
   const auto lost = std::get<ObjectIndex::Joined>(find("a")).fill;
   index.abandon(*lost);
   const auto next = std::get<ObjectIndex::Joined>(find("a")).fill;
@@ -84,7 +84,7 @@ TEST_CASE_FIXTURE(ObjectIndexFixture,
   CHECK_FALSE(found.began);
 }
 
-TEST_CASE_FIXTURE(ObjectIndexFixture, "A failed fill answers requests until its retention ends") {
+TEST_CASE_FIXTURE(ObjectIndexFixture, "a failed fill answers requests until its retention ends") {
   const auto fill = std::get<ObjectIndex::Joined>(find("a")).fill;
   index.abandon(*fill, FillFailure{&http::problems::not_found, "no", "origin_not_found"},
                 clock.steady_now() + std::chrono::milliseconds(500));
@@ -108,7 +108,7 @@ TEST_CASE_FIXTURE(ObjectIndexFixture,
   CHECK(holds("a"));
 }
 
-TEST_CASE_FIXTURE(ObjectIndexFixture, "An object in use is never evicted") {
+TEST_CASE_FIXTURE(ObjectIndexFixture, "an object in use is never evicted") {
   for (const char* key : {"a", "b", "c", "d"}) store(key, 250);
   const auto in_use = std::get<ObjectPtr>(find("a"));
   for (int i = 0; i < 20; ++i) store("new" + std::to_string(i), 250);
@@ -124,7 +124,7 @@ TEST_CASE_FIXTURE(ObjectIndexFixture, "An object in use is never evicted") {
   CHECK(index.totals().bytes == 1250);
 }
 
-TEST_CASE_FIXTURE(ObjectIndexFixture, "Threads that store, find and drop objects leave correct totals") {
+TEST_CASE_FIXTURE(ObjectIndexFixture, "threads that store, find and drop objects leave correct totals") {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
@@ -150,7 +150,7 @@ TEST_CASE_FIXTURE(ObjectIndexFixture, "Threads that store, find and drop objects
   CHECK(index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(ObjectIndexFixture, "Complete fills that stay in RAM are bounded, and the oldest is removed first") {
+TEST_CASE_FIXTURE(ObjectIndexFixture, "complete fills that stay in RAM are bounded, and the oldest is removed first") {
   std::vector<std::shared_ptr<Fill>> fills;
   for (const char* key : {"a", "b", "c"}) {
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
@@ -165,7 +165,7 @@ TEST_CASE_FIXTURE(ObjectIndexFixture, "Complete fills that stay in RAM are bound
   CHECK(std::get<ObjectIndex::Joined>(find("a")).began);
 }
 
-TEST_CASE_FIXTURE(ObjectIndexFixture, "Only the files of objects and of running fills are known") {
+TEST_CASE_FIXTURE(ObjectIndexFixture, "only the files of objects and of running fills are known") {
   const auto fill = std::get<ObjectIndex::Joined>(find("a")).fill;
   CHECK(index.knows(fill->key().id, fill->generation()));
   index.complete(*fill, object_of(*fill, 1));
@@ -175,7 +175,7 @@ TEST_CASE_FIXTURE(ObjectIndexFixture, "Only the files of objects and of running 
 }
 
 TEST_CASE_FIXTURE(ObjectIndexFixture,
-                  "Objects that playlists may still list are not evicted, even if the bound is exceeded") {
+                  "objects that playlists may still list are not evicted, even if the bound is exceeded") {
   index.set_min_age(std::chrono::seconds(60));
   const auto store_at = [&](const std::string& key, std::uint32_t when) {
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
@@ -197,7 +197,7 @@ TEST_CASE_FIXTURE(ObjectIndexFixture,
   CHECK(index.evict_bytes(800, 0).size() == 2);
 }
 
-TEST_CASE_FIXTURE(ObjectIndexFixture, "A complete fill in RAM that has a reader is not dropped") {
+TEST_CASE_FIXTURE(ObjectIndexFixture, "a complete fill in RAM that has a reader is not dropped") {
   const auto in_ram = [&](const char* key) {
     const auto fill = std::get<ObjectIndex::Joined>(find(key)).fill;
     fill->begin({}, 400);

@@ -4,7 +4,7 @@
 
 using namespace tribune::cache_node;
 
-TEST_CASE("An object returns the head that was stored, whatever its strings are") {
+TEST_CASE("an object returns the head that was stored, whatever its strings are") {
   const std::vector<ObjectHead> heads = {{"video/mp2t", "\"65f1-200000\"", 1'699'999'990, ""},
                                          {"video/mp2t", "", -1, ""},
                                          {"text/odd; charset=x", "", 5, ""},
@@ -24,7 +24,7 @@ TEST_CASE("An object returns the head that was stored, whatever its strings are"
   }
 }
 
-TEST_CASE("An ETag that was generated from the bytes is generated again, not stored") {
+TEST_CASE("an ETag that was generated from the bytes is generated again, not stored") {
   Object object;
   object.size = 7;
   object.checksum = 99;
@@ -33,9 +33,9 @@ TEST_CASE("An ETag that was generated from the bytes is generated again, not sto
   CHECK(object.head() == head);
 }
 
-TEST_CASE("An object takes at most 56 bytes") { CHECK(sizeof(Object) <= 56); }
+TEST_CASE("an object takes at most 56 bytes") { CHECK(sizeof(Object) <= 56); }
 
-TEST_CASE("A later head replaces an earlier one") {
+TEST_CASE("a later head replaces an earlier one") {
   Object object;
   object.set_head({"text/odd", "\"a\"", 5, ""});
   object.set_head({"video/mp4", "\"b\"", -1, ""});

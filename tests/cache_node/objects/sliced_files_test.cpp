@@ -18,7 +18,7 @@ std::shared_ptr<SlicedFile> file(const char* object, const char* etag = "\"a\"")
 }
 }  // namespace
 
-TEST_CASE("The slices of a file cover it without gaps, and the last one has the remaining bytes") {
+TEST_CASE("the slices of a file cover it without gaps, and the last one has the remaining bytes") {
   const auto film = file("demo/e1/film.mp4");
   CHECK(film->slice(0) == tribune::http::ByteRange{0, 249});
   CHECK(film->slice(4) == tribune::http::ByteRange{1000, 1000});
@@ -27,7 +27,7 @@ TEST_CASE("The slices of a file cover it without gaps, and the last one has the 
   CHECK(film->slice_at(1000) == 4);
 }
 
-TEST_CASE("Slices with another number, version or length have other keys, which begin with the file's key") {
+TEST_CASE("slices with another number, version or length have other keys, which begin with the file's key") {
   const auto film = file("demo/e1/film.mp4"), changed = file("demo/e1/film.mp4", "\"b\""),
              longer = file("demo/e1/film.mp4");
   longer->size = 1'002;
@@ -40,7 +40,7 @@ TEST_CASE("Slices with another number, version or length have other keys, which 
   CHECK(keys.size() == 9);
 }
 
-TEST_CASE("A file is known until it is forgotten, and forgetting an older version does not remove a newer one") {
+TEST_CASE("a file is known until it is forgotten, and forgetting an older version does not remove a newer one") {
   SlicedFiles files;
   const auto film = file("a"), changed = file("a", "\"b\"");
   CHECK_FALSE(files.find(film->key.id));
@@ -53,7 +53,7 @@ TEST_CASE("A file is known until it is forgotten, and forgetting an older versio
   CHECK_FALSE(files.find(film->key.id));
 }
 
-TEST_CASE("The listener is called for each change, and for the file that is removed at the bound") {
+TEST_CASE("the listener is called for each change, and for the file that is removed at the bound") {
   SlicedFiles files;
   std::string call;
   files.on_changed([&](const ObjectId& id, const SlicedFile* f) {
@@ -74,7 +74,7 @@ TEST_CASE("The listener is called for each change, and for the file that is remo
   CHECK_FALSE(files.find(object_key("0").id));
 }
 
-TEST_CASE("At the bound the least recently used file is removed, however long ago the others were added") {
+TEST_CASE("at the bound the least recently used file is removed, however long ago the others were added") {
   SlicedFiles files;
   for (std::size_t i = 0; i < SlicedFiles::kMost; ++i) files.put(file(std::to_string(i).c_str()));
   CHECK(files.find(object_key("0").id));

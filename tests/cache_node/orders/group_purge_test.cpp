@@ -53,7 +53,7 @@ struct GroupPurgeFixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(GroupPurgeFixture,
-                  "A node that learns of a purge from a peer's request declines the request and executes the purge") {
+                  "a node that learns of a purge from a peer's request declines the request and executes the purge") {
   node.fill("seg1.ts", "old");
   const auto declined = ask_as_peer("seg1.ts");
   REQUIRE(declined->wait_end());
@@ -73,7 +73,7 @@ TEST_CASE_FIXTURE(GroupPurgeFixture,
 
 TEST_CASE_FIXTURE(
     GroupPurgeFixture,
-    "A node sends the known purges with each request that they cover, and fills from the origin if a peer declines") {
+    "a node sends the known purges with each request that they cover, and fills from the origin if a peer declines") {
   node.fill("seg0.ts", "old");
   CHECK(follow() == 1);
   node.peers.update("balancer", {{"a", "http://a.test"}, {"b", "http://b.test"}});
@@ -103,7 +103,7 @@ TEST_CASE_FIXTURE(
   CHECK(declined > 0);
 }
 
-TEST_CASE_FIXTURE(GroupPurgeFixture, "A purge that the other node is about to forget is not executed again") {
+TEST_CASE_FIXTURE(GroupPurgeFixture, "a purge that the other node is about to forget is not executed again") {
   node.fill("seg1.ts", "old");
   for (const auto age : {std::chrono::minutes(59), std::chrono::minutes(600)}) {
     const auto seen = ask_as_peer("seg1.ts", age);
@@ -116,7 +116,7 @@ TEST_CASE_FIXTURE(GroupPurgeFixture, "A purge that the other node is about to fo
   CHECK(younger->status() == 503);
 }
 
-TEST_CASE_FIXTURE(GroupPurgeFixture, "Queued purges are executed before the node stops") {
+TEST_CASE_FIXTURE(GroupPurgeFixture, "queued purges are executed before the node stops") {
   node.fill("seg1.ts", "old");
   std::promise<void> begun;
   std::atomic<int> told = 0;
@@ -129,7 +129,7 @@ TEST_CASE_FIXTURE(GroupPurgeFixture, "Queued purges are executed before the node
   CHECK(node.index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(GroupPurgeFixture, "A purge by tag also applies to running fills whose tags are not known yet") {
+TEST_CASE_FIXTURE(GroupPurgeFixture, "a purge by tag also applies to running fills whose tags are not known yet") {
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
   std::promise<void> done;

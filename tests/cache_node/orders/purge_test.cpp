@@ -41,7 +41,7 @@ struct PurgeFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(PurgeFixture, "A purge by URL removes one object with its file and its record") {
+TEST_CASE_FIXTURE(PurgeFixture, "a purge by URL removes one object with its file and its record") {
   fill_some();
   CHECK(run(By::url, "demo/e1/v1/seg1.ts") == 1);
   CHECK_FALSE(holds("v1/seg1.ts"));
@@ -50,7 +50,7 @@ TEST_CASE_FIXTURE(PurgeFixture, "A purge by URL removes one object with its file
   CHECK(run(By::url, "demo/e1/v1/seg1.ts") == 0);
 }
 
-TEST_CASE_FIXTURE(PurgeFixture, "A purge by prefix, channel or tag removes all matching objects and no other") {
+TEST_CASE_FIXTURE(PurgeFixture, "a purge by prefix, channel or tag removes all matching objects and no other") {
   fill_some();
   CHECK(run(By::tag, "half-1") == 1);
   CHECK_FALSE(holds("v1/seg1.ts"));
@@ -62,7 +62,7 @@ TEST_CASE_FIXTURE(PurgeFixture, "A purge by prefix, channel or tag removes all m
   CHECK(files() == 0);
 }
 
-TEST_CASE("An object that was hard purged does not return after a restart") {
+TEST_CASE("an object that was hard purged does not return after a restart") {
   Folder folder;
   {
     NodeUnderTest node(folder.path());
@@ -78,7 +78,7 @@ TEST_CASE("An object that was hard purged does not return after a restart") {
 }
 
 TEST_CASE_FIXTURE(PurgeFixture,
-                  "A fill that is running when its object is purged completes for its reader and is not stored") {
+                  "a fill that is running when its object is purged completes for its reader and is not stored") {
   const auto seen = node.ask("seg1.ts");
   const auto asked = node.origin();
   CHECK(run(By::prefix, "demo/e1/") == 1);
@@ -88,7 +88,7 @@ TEST_CASE_FIXTURE(PurgeFixture,
   CHECK_FALSE(holds("seg1.ts"));
 }
 
-TEST_CASE_FIXTURE(PurgeFixture, "After a soft purge the origin is requested, and its response replaces the object") {
+TEST_CASE_FIXTURE(PurgeFixture, "after a soft purge the origin is requested, and its response replaces the object") {
   node.fill("seg1.ts", "old", {{"ETag", "\"v1\""}});
   CHECK(run(By::url, "demo/e1/seg1.ts", true) == 1);
   const auto seen = node.ask("seg1.ts");
@@ -101,7 +101,7 @@ TEST_CASE_FIXTURE(PurgeFixture, "After a soft purge the origin is requested, and
   CHECK(node.index.totals().bytes == 3);
 }
 
-TEST_CASE_FIXTURE(PurgeFixture, "After a soft purge an object that the origin confirms is served, and is fresh again") {
+TEST_CASE_FIXTURE(PurgeFixture, "after a soft purge an object that the origin confirms is served, and is fresh again") {
   node.fill("seg1.ts", "right", {{"ETag", "\"v1\""}});
   run(By::url, "demo/e1/seg1.ts", true);
   const auto seen = node.ask("seg1.ts");
@@ -117,7 +117,7 @@ TEST_CASE_FIXTURE(PurgeFixture, "After a soft purge an object that the origin co
 
 TEST_CASE_FIXTURE(
     PurgeFixture,
-    "After a soft purge the object is served while the origin fails, and not every request goes to the origin") {
+    "after a soft purge the object is served while the origin fails, and not every request goes to the origin") {
   node.fill("seg1.ts", "stale", {{"ETag", "\"v1\""}});
   run(By::url, "demo/e1/seg1.ts", true);
   const auto seen = node.ask("seg1.ts");
@@ -131,7 +131,7 @@ TEST_CASE_FIXTURE(
   CHECK(node.workers.client().count() == 2);
 }
 
-TEST_CASE("A soft purge survives a restart") {
+TEST_CASE("a soft purge survives a restart") {
   Folder folder;
   {
     NodeUnderTest node(folder.path());

@@ -52,7 +52,7 @@ struct WarmUpFixture {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(WarmUpFixture, "A warm-up begins a limited number of fills at a time and counts their results") {
+TEST_CASE_FIXTURE(WarmUpFixture, "a warm-up begins a limited number of fills at a time and counts their results") {
   contracts::WarmOrder order{"job1", {"c/e/unknown"}};
   for (int i = 0; i < 12; ++i) order.objects.push_back("c/e/" + std::to_string(i));
   REQUIRE(warm_up.begin(order));
@@ -82,7 +82,7 @@ TEST_CASE_FIXTURE(WarmUpFixture, "A warm-up begins a limited number of fills at 
 
 TEST_CASE_FIXTURE(
     WarmUpFixture,
-    "A file in slices counts as stored when all its slices are stored, and as failed when one is missing") {
+    "a file in slices counts as stored when all its slices are stored, and as failed when one is missing") {
   const auto complete = [&](const std::string& object) {
     REQUIRE(wait([&] { return fill(object) != nullptr; }));
     const auto running = fill(object);
@@ -111,7 +111,7 @@ TEST_CASE_FIXTURE(
   CHECK_FALSE(fill("c/e/other#2"));
 }
 
-TEST_CASE_FIXTURE(WarmUpFixture, "A known job is not begun twice, and an unknown one has no progress") {
+TEST_CASE_FIXTURE(WarmUpFixture, "a known job is not begun twice, and an unknown one has no progress") {
   REQUIRE(warm_up.begin({"job1", {"c/e/1"}}));
   REQUIRE(warm_up.begin({"job1", {"c/e/1", "c/e/2"}}));
   CHECK(warm_up.progress("job1")->total == 1);

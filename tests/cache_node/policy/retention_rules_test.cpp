@@ -10,7 +10,7 @@ Retention timed(std::chrono::seconds time) { return {Retention::By::time, time};
 const Retention kLife{Retention::By::life, 0s}, kOrigin{Retention::By::origin, 0s}, kListed;
 }  // namespace
 
-TEST_CASE("A rule is one or more patterns and a time, life or origin") {
+TEST_CASE("a rule is one or more patterns and a time, life or origin") {
   const auto rules = parse_keep_rules("demo/*.key 10min");
   REQUIRE(rules.size() == 1);
   CHECK(rules[0].pattern == "demo/*.key");
@@ -27,7 +27,7 @@ TEST_CASE("A rule is one or more patterns and a time, life or origin") {
     CHECK(parse_keep_rules(bad).empty());
 }
 
-TEST_CASE("The first rule whose pattern matches channel and path applies") {
+TEST_CASE("the first rule whose pattern matches channel and path applies") {
   const RetentionRules rules{
       {"demo/keys/*", timed(5s)}, {"*.key", timed(60s)}, {"*/init*.mp4", timed(3600s)}, {"demo/a*b*c", timed(7s)}};
   CHECK(retention_of(rules, "demo", "keys/1.key") == timed(5s));
@@ -41,7 +41,7 @@ TEST_CASE("The first rule whose pattern matches channel and path applies") {
 }
 
 TEST_CASE(
-    "By the built-in rules segments and keys are immutable, playlists are revalidated, and other paths have no rule") {
+    "by the built-in rules segments and keys are immutable, playlists are revalidated, and other paths have no rule") {
   const auto& rules = built_in_keep_rules();
   CHECK(retention_of(rules, "demo", "v1/seg1.ts") == kLife);
   CHECK(retention_of(rules, "demo", "v1/init.mp4") == kLife);

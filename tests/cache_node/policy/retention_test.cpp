@@ -49,7 +49,7 @@ struct Keeping {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Keeping, "An object without a rule is immutable, and one with a rule is cached for its time only") {
+TEST_CASE_FIXTURE(Keeping, "an object without a rule is immutable, and one with a rule is cached for its time only") {
   node.fill("seg1.ts", "segment");
   node.fill("1.key", "0123456789abcdef");
   CHECK(ended(node.ask("seg1.ts"))->header("Cache-Control").ends_with(", immutable"));
@@ -57,7 +57,7 @@ TEST_CASE_FIXTURE(Keeping, "An object without a rule is immutable, and one with 
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping, "With a time of zero every request revalidates the object, and a 304 transfers no body") {
+TEST_CASE_FIXTURE(Keeping, "with a time of zero every request revalidates the object, and a 304 transfers no body") {
   node.fill("a.m3u8", "#EXTM3U", tagged);
   for (std::size_t n = 1; n <= 3; ++n) {
     const auto seen = node.ask("a.m3u8");
@@ -70,7 +70,7 @@ TEST_CASE_FIXTURE(Keeping, "With a time of zero every request revalidates the ob
   CHECK(node.workers.asked() == 4);
 }
 
-TEST_CASE_FIXTURE(Keeping, "A changed object replaces the stored one") {
+TEST_CASE_FIXTURE(Keeping, "a changed object replaces the stored one") {
   node.fill("a.m3u8", "old", tagged);
   const auto seen = node.ask("a.m3u8");
   node.answer(node.origin(1), "new", {{"Content-Type", "x/y"}, {"ETag", "\"two\""}});
@@ -80,7 +80,7 @@ TEST_CASE_FIXTURE(Keeping, "A changed object replaces the stored one") {
 }
 
 TEST_CASE_FIXTURE(Keeping,
-                  "When the origin fails the stored object is served, and the origin is not requested again at once") {
+                  "when the origin fails the stored object is served, and the origin is not requested again at once") {
   node.fill("a.m3u8", "old", tagged);
   const auto seen = node.ask("a.m3u8");
   const auto asked = node.origin(1);
@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(Keeping,
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping, "Concurrent requests share one revalidation") {
+TEST_CASE_FIXTURE(Keeping, "concurrent requests share one revalidation") {
   node.fill("a.m3u8", "old", tagged);
   std::vector<std::shared_ptr<RecordedResponse>> crowd;
   for (std::size_t i = 0; i < 20; ++i) crowd.push_back(node.ask("a.m3u8"));
@@ -99,7 +99,7 @@ TEST_CASE_FIXTURE(Keeping, "Concurrent requests share one revalidation") {
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping, "The age of an object counts from its last validation") {
+TEST_CASE_FIXTURE(Keeping, "the age of an object counts from its last validation") {
   node.fill("1.key", "0123456789abcdef", tagged);
   const auto key = object_key(node.link("1.key"));
   const auto found = node.index.find_or_begin(key, node.clock.steady_now());
@@ -112,7 +112,7 @@ TEST_CASE_FIXTURE(Keeping, "The age of an object counts from its last validation
   CHECK(node.workers.asked() == 2);
 }
 
-TEST_CASE_FIXTURE(Keeping, "A complete fill that is not stored yet survives a failed revalidation") {
+TEST_CASE_FIXTURE(Keeping, "a complete fill that is not stored yet survives a failed revalidation") {
   const auto key = object_key(node.link("a.m3u8"));
   const auto now = node.clock.steady_now();
   const auto first =
@@ -131,7 +131,7 @@ TEST_CASE_FIXTURE(Keeping, "A complete fill that is not stored yet survives a fa
   CHECK(again->note.cache == "stale");
 }
 
-TEST_CASE_FIXTURE(Keeping, "Two concurrent requests of a stale object begin one fill") {
+TEST_CASE_FIXTURE(Keeping, "two concurrent requests of a stale object begin one fill") {
   node.fill("a.m3u8", "old", tagged);
   const auto key = object_key(node.link("a.m3u8"));
   const auto found = node.index.find_or_begin(key, node.clock.steady_now());
@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(Keeping, "Two concurrent requests of a stale object begin one 
 }
 
 TEST_CASE_FIXTURE(
-    Keeping, "Without a rule for a path the terms of the origin apply when no playlist can list the object any more") {
+    Keeping, "without a rule for a path the terms of the origin apply when no playlist can list the object any more") {
   node.fill("segment/1", "segment", saying("max-age=10"));
   CHECK(ended(node.ask("segment/1"))->header("Cache-Control") == "max-age=10");
   grow_old("segment/1", 30);  // stale by the terms of the origin, but possibly still listed
@@ -162,7 +162,7 @@ TEST_CASE_FIXTURE(
 
 TEST_CASE_FIXTURE(
     Keeping,
-    "A listed segment with no-store or private is served while it may be listed, and fetched again afterwards") {
+    "a listed segment with no-store or private is served while it may be listed, and fetched again afterwards") {
   for (const char* terms : {"no-store", "private, max-age=9999", "no-cache"}) {
     const auto n = node.workers.asked();
     const auto path = "segment/" + std::to_string(n);
@@ -178,7 +178,7 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(
-    Keeping, "With the rule origin, no-store and private responses go to the waiting requests and are not stored") {
+    Keeping, "with the rule origin, no-store and private responses go to the waiting requests and are not stored") {
   for (const char* terms : {"no-store", "private, max-age=60"}) {
     const auto n = node.workers.asked();
     const auto path = std::to_string(n) + ".vod";
@@ -213,7 +213,7 @@ TEST_CASE_FIXTURE(Keeping, "CDN-Cache-Control applies to the node, Cache-Control
 }
 
 TEST_CASE_FIXTURE(Keeping,
-                  "Within stale-while-revalidate the stale object is served while one request revalidates it") {
+                  "within stale-while-revalidate the stale object is served while one request revalidates it") {
   node.fill("1.vod", "film", saying("max-age=10, stale-while-revalidate=30"));
   grow_old("1.vod", 12);
   for (int i = 0; i < 3; ++i) {
@@ -229,7 +229,7 @@ TEST_CASE_FIXTURE(Keeping,
   CHECK(ended(node.ask("1.vod"))->body() == "another");
 }
 
-TEST_CASE_FIXTURE(Keeping, "A stale object is served when the origin fails, unless its terms forbid it") {
+TEST_CASE_FIXTURE(Keeping, "a stale object is served when the origin fails, unless its terms forbid it") {
   node.fill("1.vod", "film", saying("max-age=10, stale-if-error=60"));
   grow_old("1.vod", 20);
   const auto seen = node.ask("1.vod");
@@ -250,7 +250,7 @@ TEST_CASE_FIXTURE(Keeping, "A stale object is served when the origin fails, unle
   CHECK(soon->note.reason == "must_revalidate");
 }
 
-TEST_CASE_FIXTURE(Keeping, "With the rule origin, an object that the origin reports as gone is removed") {
+TEST_CASE_FIXTURE(Keeping, "with the rule origin, an object that the origin reports as gone is removed") {
   node.fill("1.vod", "film", saying("max-age=10"));
   grow_old("1.vod", 20);
   const auto seen = node.ask("1.vod");
@@ -260,7 +260,7 @@ TEST_CASE_FIXTURE(Keeping, "With the rule origin, an object that the origin repo
   CHECK(node.index.totals().objects == 0);
 }
 
-TEST_CASE_FIXTURE(Keeping, "An object without an ETag is revalidated by its Last-Modified date") {
+TEST_CASE_FIXTURE(Keeping, "an object without an ETag is revalidated by its Last-Modified date") {
   node.fill("1.vod", "film", {{"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}, {"Cache-Control", "max-age=0"}});
   const auto seen = node.ask("1.vod");
   const auto asked = node.origin(1);

@@ -52,7 +52,7 @@ struct Variants {
 }  // namespace
 
 TEST_CASE_FIXTURE(
-    Variants, "A response that varies on fields that the node sets or answers itself is stored once for all viewers") {
+    Variants, "a response that varies on fields that the node sets or answers itself is stored once for all viewers") {
   filled("a.by", {{"Origin", "https://one.test"}}, "bytes", varying("Origin, Accept-Encoding"));
   const auto seen = held("a.by", {{"Origin", "https://two.test"}, {"Accept-Encoding", "gzip"}});
   CHECK(seen->body() == "bytes");
@@ -62,7 +62,7 @@ TEST_CASE_FIXTURE(
 
 TEST_CASE_FIXTURE(
     Variants,
-    "With the rule origin, a response that varies on an unlisted field goes to its request only and is not stored") {
+    "with the rule origin, a response that varies on an unlisted field goes to its request only and is not stored") {
   for (const char* agent : {"one", "one", "two"}) {
     const auto seen = filled("a.by", {{"User-Agent", agent}}, "bytes", varying("Origin, User-Agent"));
     CHECK(seen->body() == "bytes");
@@ -73,7 +73,7 @@ TEST_CASE_FIXTURE(
   CHECK_FALSE(node.varied.is_first("demo"));
 }
 
-TEST_CASE_FIXTURE(Variants, "A stored object is removed when the origin says that it varies on an unlisted field") {
+TEST_CASE_FIXTURE(Variants, "a stored object is removed when the origin says that it varies on an unlisted field") {
   filled("a.by", {}, "old", {{"Content-Type", "video/mp2t"}, {"Cache-Control", "max-age=0"}, {"ETag", "\"one\""}});
   CHECK(node.index.totals().objects == 1);
   CHECK(filled("a.by", {}, "new", varying("Cookie", "\"two\""))->body() == "new");
@@ -81,7 +81,7 @@ TEST_CASE_FIXTURE(Variants, "A stored object is removed when the origin says tha
 }
 
 TEST_CASE_FIXTURE(Variants,
-                  "Without the rule origin an object is stored for all viewers, and its unlisted fields are counted") {
+                  "without the rule origin an object is stored for all viewers, and its unlisted fields are counted") {
   filled("seg1.ts", {{"User-Agent", "one"}}, "bytes", varying("User-Agent"));
   CHECK(held("seg1.ts", {{"User-Agent", "two"}})->body() == "bytes");
   CHECK(node.fill_metrics.varied.value() == 1);
@@ -89,7 +89,7 @@ TEST_CASE_FIXTURE(Variants,
 }
 
 TEST_CASE_FIXTURE(
-    Variants, "Each value of a listed field has its own object, which is requested from the origin with that value") {
+    Variants, "each value of a listed field has its own object, which is requested from the origin with that value") {
   const http::Headers german{{"Accept-Language", "de, en;q=0.5"}, {"Cookie", "a"}};
   const auto seen = filled("a.told", german, "ja", varying("Accept-Language"));
   CHECK(seen->header("Vary") == "Accept-Language");
@@ -107,7 +107,7 @@ TEST_CASE_FIXTURE(
   CHECK(node.fill_metrics.varied.value() == 0);
 }
 
-TEST_CASE_FIXTURE(Variants, "A purge by URL removes all variants of the object and no other") {
+TEST_CASE_FIXTURE(Variants, "a purge by URL removes all variants of the object and no other") {
   Purge purge{node.index, node.journal, node.disk_maintenance, node.disk, node.log, node.metrics};
   for (const char* language : {"de", "en"})
     filled("a.told", {{"Accept-Language", language}}, language, varying("Origin"));

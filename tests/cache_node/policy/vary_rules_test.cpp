@@ -19,7 +19,7 @@ std::string key_of_fields(const http::Headers& request) {
 
 }  // namespace
 
-TEST_CASE("A vary rule is a pattern and field names, without fields of the connection, conditions or credentials") {
+TEST_CASE("a vary rule is a pattern and field names, without fields of the connection, conditions or credentials") {
   CHECK(parse_vary_rule("demo/* Accept-Language User-Agent").fields ==
         std::vector<std::string>{"Accept-Language", "User-Agent"});
   for (const char* bad : {"", "demo/*", "demo/* ", "demo/*  A", " A", "demo/* Accept-Encoding", "demo/* range",
@@ -28,7 +28,7 @@ TEST_CASE("A vary rule is a pattern and field names, without fields of the conne
     CHECK_MESSAGE(parse_vary_rule(bad).pattern.empty(), bad);
 }
 
-TEST_CASE("Requests with equivalent values in the fields of the rule share a key, and others have different keys") {
+TEST_CASE("requests with equivalent values in the fields of the rule share a key, and others have different keys") {
   CHECK(key_of_fields({}) == "demo/e1/v1/seg.bin");
   CHECK(key_of_fields({{"User-Agent", "one"}}) == "demo/e1/v1/seg.bin");
   CHECK(key_of_fields({{"Accept-Language", "de"}}).starts_with("demo/e1/v1/seg.bin#v"));
@@ -40,7 +40,7 @@ TEST_CASE("Requests with equivalent values in the fields of the rule share a key
   CHECK(key_of_fields({{"Accept-Language", std::string(10'000, 'x')}}).size() < 60);
 }
 
-TEST_CASE("Only the fields of the first matching rule are taken from a request") {
+TEST_CASE("only the fields of the first matching rule are taken from a request") {
   const auto asked = variant({{"Accept-Language", "de"}, {"Cookie", "a"}, {"X-Device", "tv"}});
   REQUIRE(asked.fields.all().size() == 1);
   CHECK(asked.fields.first("Accept-Language") == "de");
@@ -52,7 +52,7 @@ TEST_CASE("Only the fields of the first matching rule are taken from a request")
   CHECK_FALSE(has_variants(rules, "other/e1/v1/seg.bin"));
 }
 
-TEST_CASE("Only fields of Vary that are neither in the rule nor handled by the node are unlisted") {
+TEST_CASE("only fields of Vary that are neither in the rule nor handled by the node are unlisted") {
   const auto untold = [](const char* vary) { return unlisted_fields({{"Vary", vary}}, variant({})); };
   for (const char* harmless :
        {"", "Accept-Encoding", "origin", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",

@@ -30,7 +30,7 @@ using Targets = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE_FIXTURE(FillDistributorFixture,
-                  "Targets are distributed over the workers in turn, and the next call continues the turn") {
+                  "targets are distributed over the workers in turn, and the next call continues the turn") {
   distribute({"a", "b", "c", "d"});
   CHECK(begun[0] == Targets{"a", "d"});
   CHECK(begun[1] == Targets{"b"});
@@ -39,7 +39,7 @@ TEST_CASE_FIXTURE(FillDistributorFixture,
   CHECK(begun[1] == Targets{"b", "e"});
 }
 
-TEST_CASE_FIXTURE(FillDistributorFixture, "A call without targets calls back, too") {
+TEST_CASE_FIXTURE(FillDistributorFixture, "a call without targets calls back, too") {
   distribute({});
   CHECK(begun.empty());
 }

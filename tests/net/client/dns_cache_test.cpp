@@ -8,7 +8,7 @@ using namespace tribune;
 using namespace tribune::net;
 using namespace std::chrono_literals;
 
-TEST_CASE("At the bound the least recently used name is removed, whatever its hash") {
+TEST_CASE("at the bound the least recently used name is removed, whatever its hash") {
   base::ManualClock clock;
   EventLoop loop;
   DnsCache cache(

@@ -94,9 +94,7 @@ TEST_CASE("a thousand pipelined requests are answered in order") {
   CHECK(in_order);
 }
 
-TEST_CASE(
-    "a server for any method passes unknown methods and their bodies to the handler, and continues with the next "
-    "request") {
+TEST_CASE("a server for any method passes unknown methods with their bodies to the handler, then the next request") {
   ServerUnderTest server(
       [](std::unique_ptr<Exchange> exchange) {
         const auto& request = exchange->request();
@@ -110,8 +108,8 @@ TEST_CASE(
   const std::string text =
       "M-SEARCH /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\nHost: x\r\n\r\nA /c "
       "HTTP/1.1\r\nHost: x\r\n\r\n";
-  SUBCASE("all at once") { client.send(text); }
-  SUBCASE("in pieces") {
+  SUBCASE("all bytes arrive at once") { client.send(text); }
+  SUBCASE("the bytes arrive one by one") {
     for (const char c : text) client.send(std::string(1, c));
   }
   CHECK(body_of(client.read_answer()) == std::string(http::to_string(http::Method::other)) + "|M-SEARCH|/a|abc");

@@ -9,7 +9,7 @@
 using namespace tribune;
 using namespace tribune::net;
 
-TEST_CASE("An id from a trusted proxy is kept, and any other is replaced") {
+TEST_CASE("an id from a trusted proxy is kept, and any other is replaced") {
   RequestIds ids;
   const auto settled = [&](std::vector<std::string> given, bool believed) {
     http::Request request;
@@ -28,7 +28,7 @@ TEST_CASE("An id from a trusted proxy is kept, and any other is replaced") {
   CHECK(settled({std::string(65, 'x')}, true).size() == 16);
 }
 
-TEST_CASE("Ids are unique, from one source and from several") {
+TEST_CASE("ids are unique, from one source and from several") {
   std::set<std::string> seen;
   RequestIds a, b;
   for (int i = 0; i < 10'000; ++i) {
