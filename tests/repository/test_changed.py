@@ -41,7 +41,7 @@ def test_a_changed_test_runs_itself():
     assert plan(["tests/e2e/routing/test_node_health.py"], DECLARED) == ["scenario tests/e2e/routing/test_node_health.py"]
     assert plan(["tests/e2e/players/test_gaps.py"], DECLARED) == ["players tests/e2e/players/test_gaps.py"]
     assert plan(["tests/hls/cut_test.cpp"], DECLARED) == ["unit hls"]
-    assert "unit balancer" in plan(["tests/support/node_push_fixture.h"], DECLARED)
+    assert "unit balancer" in plan(["tests/support/fake_exchange.h"], DECLARED)
 
 
 def test_documents_and_the_build_choose_no_scenario_of_their_own():

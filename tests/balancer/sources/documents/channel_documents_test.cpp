@@ -213,10 +213,14 @@ TEST_CASE("asset lists with ever new playlists evict no other playlists") {
     own.push_back({fmt::format("v{}.m3u8", i), "", *http::parse_uri(fmt::format("http://o/live/v{}.m3u8", i)),
                    hls::UriKind::variant});
   s.channel->register_playlists("index.m3u8", own, 1, {});
-  for (int i = 0; i < 6'000; ++i) {
-    const auto path = fmt::format("ad{}.m3u8", i);
-    s.clock.advance(1ms);
-    s.channel->register_assets({{path, "", *http::parse_uri("http://o/live/" + path), hls::UriKind::asset_uri}});
+  for (int i = 0; i < 6'000;) {
+    std::vector<NamedPlaylist> assets;
+    for (const int end = i + 20; i < end; ++i) {
+      const auto path = fmt::format("ad{}.m3u8", i);
+      assets.push_back({path, "", *http::parse_uri("http://o/live/" + path), hls::UriKind::asset_uri});
+    }
+    s.clock.advance(20ms);
+    s.channel->register_assets(assets);
   }
   const auto known = s.slot->playlists.get();
   CHECK(known->size() <= kMaxPlaylists);
