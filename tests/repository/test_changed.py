@@ -6,7 +6,7 @@ from rules import ROOT, declared_libraries, libraries_in
 
 sys.path.insert(0, str(ROOT / "tests"))
 
-from changed import PLAYERS, SCENARIOS, plan  # noqa: E402
+from changed import PLAYERS, SCENARIOS, plan
 
 DECLARED = declared_libraries(ROOT)
 
