@@ -313,13 +313,13 @@ def require(binary):
 
 def report(options, measured):
     """Prints what was measured and does what the options ask for; the exit status."""
-    compiler = cost_figures.compiler_of(options.binary)
+    subject = cost_figures.subject_of(options.binary)
     if options.write:
-        cost_figures.write(measured, compiler)
+        cost_figures.write(measured, subject)
         print(f"wrote {cost_figures.FILE.relative_to(ROOT)}")
     kept = cost_figures.read()
     print(cost_figures.table(measured, kept))
-    comparison = cost_figures.Comparison(measured, kept, compiler)
+    comparison = cost_figures.Comparison(measured, kept, subject)
     if options.results:
         cost_figures.write_junit(options.results, measured, comparison)
     if comparison.void:

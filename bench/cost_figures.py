@@ -17,6 +17,12 @@ def compiler_of(binary):
     return next((name for name in named if "clang" in name), named[0] if named else "unknown")
 
 
+def subject_of(binary):
+    """What the figures of a program hold for: its compiler, and the instructions that valgrind lets libc choose from."""
+    has_avx2 = re.search(r"^flags\s*:.*\bavx2\b", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return compiler_of(binary) + ("" if has_avx2 else ", on a processor without AVX2")
+
+
 def read(file=FILE):
     try:
         kept = json.loads(Path(file).read_text())
@@ -46,7 +52,7 @@ class Comparison:
     def __init__(self, measured, kept, compiler):
         self.grew, self.shrank, self.void = {}, {}, ""
         if kept["instructions"] and kept["compiler"] != compiler:
-            self.void = f"the figures in {FILE.name} hold for {kept['compiler']}, the program was compiled by {compiler}"
+            self.void = f"the figures in {FILE.name} hold for {kept['compiler']}, not for {compiler}"
             return
         for case, figure in measured.items():
             before = kept["instructions"].get(case)
