@@ -3,7 +3,7 @@
     unit LIBRARY      the unit tests of a library, those of changed folders before those that depend on them
     scenario PATH     a folder or file of scenario tests
     players PATH      a file of player tests
-    program           nothing of the above, but the program or its build changed
+    program           the program or its build changed: the scenarios of every build run
 
 A path of the tree belongs to the longest prefix in SCENARIOS and PLAYERS.
 """
@@ -63,9 +63,13 @@ PLAYERS = {
 def changed_files(base):
     """Files that differ from the commit, and those that git does not know yet."""
     def git(*words):
-        return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+        made = subprocess.run(["git", *words], cwd=ROOT, check=False, capture_output=True, text=True)
+        if made.returncode != 0:
+            sys.exit(f"--changed wants a commit that git knows, not {base!r}: {made.stderr.strip()}")
+        return made.stdout.splitlines()
 
-    return sorted({*git("diff", "--name-only", base), *git("ls-files", "--others", "--exclude-standard")})
+    commit = git("rev-parse", "--verify", "--end-of-options", base + "^{commit}")[0]
+    return sorted({*git("diff", "--name-only", commit), *git("ls-files", "--others", "--exclude-standard")})
 
 
 def entry_of(path, table):

@@ -46,6 +46,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_runtest_setup(item):
+    """Skips what has not begun at the time TRIBUNE_UNTIL (seconds since 1970), which `scripts/test --changed` sets."""
     until = os.environ.get("TRIBUNE_UNTIL")
     if until and time.time() > int(until):
         pytest.skip("no time is left for it")

@@ -6,7 +6,7 @@ from rules import ROOT, declared_libraries, libraries_in
 
 sys.path.insert(0, str(ROOT / "tests"))
 
-from changed import PLAYERS, SCENARIOS, plan
+from changed import PLAYERS, SCENARIOS, changed_files, plan
 
 DECLARED = declared_libraries(ROOT)
 
@@ -47,3 +47,8 @@ def test_a_changed_test_runs_itself():
 def test_documents_and_the_build_choose_no_scenario_of_their_own():
     assert plan(["docs/playlists.md"], DECLARED) == []
     assert plan(["CMakeLists.txt"], DECLARED) == ["program"]
+
+
+def test_a_commit_that_git_does_not_know_is_named():
+    with pytest.raises(SystemExit, match="not 'no-such-commit'"):
+        changed_files("no-such-commit")
