@@ -336,7 +336,7 @@ def main():
     parser.add_argument("--binary", default=os.environ.get("TRIBUNE_BINARY", str(ROOT / "build" / "tribune")))
     parser.add_argument("--requests", type=int, default=2000, help="requests of each case (default %(default)s)")
     parser.add_argument("--write", action="store_true", help="write the figures into bench/costs.json")
-    parser.add_argument("--check", action="store_true", help=f"exit with 1 when a figure exceeds that of the file by more than {cost_figures.TOLERANCE:.0%}")
+    parser.add_argument("--check", action="store_true", help=f"exit with 1 when a figure exceeds that of the file by more than {100 * cost_figures.TOLERANCE:.0f} %%")
     parser.add_argument("--results", type=Path, metavar="FILE", help="write a JUnit report")
     parser.add_argument("--profiles", type=Path, metavar="FOLDER", help="keep a profile of each case there, for callgrind_annotate")
     options = parser.parse_args()

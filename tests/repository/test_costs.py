@@ -1,4 +1,5 @@
 """The comparison of scripts/bench cost: which change of a figure fails a check."""
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 import cost_figures
 import summary
 
+BENCH = Path(__file__).parents[2] / "bench"
 KEPT = {"compiler": "GCC 12", "instructions": {"playlist": 10_000, "segment": 50_000}}
 
 
@@ -53,3 +55,9 @@ def test_the_closing_line_of_the_tests_counts_each_case(tmp_path):
     assert summary.read(tmp_path / "cost.xml") == ((1, 1, 0), ["cost: cost instructions per request: playlist"], [])
     cost_figures.write_junit(tmp_path / "cost.xml", measured, compared(**measured, compiler="clang 14"))
     assert summary.read(tmp_path / "cost.xml")[0] == (0, 0, 2)
+
+
+@pytest.mark.parametrize("script", [p.name for p in BENCH.glob("*.py") if "argparse" in p.read_text()])
+def test_each_measurement_explains_its_options(script):
+    made = subprocess.run([sys.executable, BENCH / script, "--help"], check=False, capture_output=True, text=True)
+    assert made.returncode == 0 and "options:" in made.stdout, made.stderr
