@@ -40,6 +40,7 @@ base::Status Parser::read_sequence(Numbered::What what, std::int64_t& value) {
 
 base::Status Parser::read_playlist_type() {
   out_.vod = base::trimmed(value_) == "VOD";
+  out_.is_event = base::trimmed(value_) == "EVENT";
   return {};
 }
 

@@ -127,6 +127,7 @@ struct Playlist {
   std::int64_t discontinuity_sequence = 0;
   bool ended = false;             // EXT-X-ENDLIST
   bool vod = false;               // EXT-X-PLAYLIST-TYPE:VOD
+  bool is_event = false;          // EXT-X-PLAYLIST-TYPE:EVENT: segments are only appended
   bool can_block_reload = false;  // EXT-X-SERVER-CONTROL
   std::vector<Segment> segments;
   std::int32_t trailing_parts = 0;  // of the incomplete segment

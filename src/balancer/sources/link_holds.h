@@ -1,12 +1,14 @@
 #pragma once
-// Links that are no longer listed but may still be used by viewers: those of an ended playlist that was loaded before
-// its links were renewed, and those that a former process listed, whose viewers are not known. Any thread; locks
-// inside.
+// Links that no playlist in memory lists but that viewers may use: those of an ended playlist that was loaded before
+// its links were renewed, those that a former process listed, whose viewers are not known, and those of a playlist of a
+// former process from which no segment leaves and which nobody has requested since. Any thread; locks inside.
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -26,14 +28,25 @@ class LinkHolds {
     holds_.erase(holds_.begin() + 1);
   }
 
+  /// Links of the track that expire at `from` or later are in use until the track is listed again.
+  void add_until_listed(const std::string& track, std::int64_t from) {
+    const std::lock_guard lock(mutex_);
+    unlisted_[track] = from;
+  }
+  void listed_again(const std::string& track) {
+    const std::lock_guard lock(mutex_);
+    unlisted_.erase(track);
+  }
+
   /// The oldest expiry of a link in use.
   std::optional<std::int64_t> oldest(base::SteadyTime now) {
     const std::lock_guard lock(mutex_);
     std::erase_if(holds_, [&](const Hold& hold) { return hold.until <= now; });
-    const auto first =
-        std::min_element(holds_.begin(), holds_.end(), [](const Hold& a, const Hold& b) { return a.from < b.from; });
-    if (first == holds_.end()) return std::nullopt;
-    return first->from;
+    std::optional<std::int64_t> first;
+    const auto count = [&first](std::int64_t from) { first = std::min(first.value_or(from), from); };
+    for (const auto& hold : holds_) count(hold.from);
+    for (const auto& [track, from] : unlisted_) count(from);
+    return first;
   }
 
  private:
@@ -44,6 +57,7 @@ class LinkHolds {
   };
   std::mutex mutex_;
   std::vector<Hold> holds_;
+  std::map<std::string, std::int64_t> unlisted_;
 };
 
 }  // namespace tribune::balancer

@@ -95,6 +95,28 @@ base::SteadyTime PlaylistRefresher::now() const { return channel_.services().clo
 
 std::chrono::milliseconds PlaylistRefresher::stale_time() const { return channel_.config().stale_time; }
 
+base::SteadyTime PlaylistRefresher::links_usable_until() const {
+  constexpr std::chrono::seconds kLongest = std::chrono::hours{24 * 30};
+  const auto links = channel_.timeline().links(track());
+  if (!links) return now();
+  const auto until = std::max(renew_at_, links->oldest - std::chrono::ceil<std::chrono::seconds>(links->span).count());
+  const std::chrono::seconds left{until - base::unix_seconds(channel_.services().clock.wall_now())};
+  return now() + std::clamp(left, std::chrono::seconds{0}, kLongest);
+}
+
+/// The text of the last refresh is parsed again: it has not changed, and the links are made when it is read.
+std::optional<Source::Refresh> PlaylistRefresher::with_new_links() {
+  const auto state = slot_->state.get();
+  if (!state->snapshot || !state->facts.ended || !needs_new_links() || !text_origin_) return std::nullopt;
+  net::WholeAnswer last;
+  last.body = last_text_;
+  last.head.final_uri = last_uri_;
+  request_origin_ = *text_origin_;
+  auto refresh = parse_playlist(last);
+  if (!refresh || !refresh->snapshot) return std::nullopt;
+  return *refresh;
+}
+
 void PlaylistRefresher::schedule(base::SteadyTime when) {
   const auto delay = std::max(base::SteadyTime::duration{0}, when - now());
   timer_ =
@@ -129,10 +151,9 @@ std::unique_ptr<net::Fetch> PlaylistRefresher::fetch(const http::Headers& valida
   if (const auto due = origins.probe_due(now())) probe(*due);
   request_origin_ = origins.choice();
   auto request = request_at(request_origin_);
-  // Equal text would be answered with 304, and the links of the last refresh would expire.
-  if (needs_new_links())
-    last_text_.clear();
-  else if (text_origin_ == request_origin_)
+  // With 304 or equal text the links of the last refresh would expire.
+  accepts_equal_text_ = !needs_new_links();
+  if (accepts_equal_text_ && text_origin_ == request_origin_)
     request.headers = validators;  // the validators of another origin do not apply
   return channel_.worker().client.get_whole(std::move(request), std::move(on_done));
 }
@@ -159,12 +180,13 @@ void PlaylistRefresher::origin_failed(std::size_t origin, SourceOrigins::Failure
 }
 
 void PlaylistRefresher::parse(net::WholeAnswer answer, std::function<void(base::Result<Source::Refresh>)> on_parsed) {
-  if (slot_->state.get()->snapshot && answer.body == last_text_)
+  if (slot_->state.get()->snapshot && accepts_equal_text_ && answer.body == last_text_)
     return on_parsed(Source::Refresh{nullptr, {}, "unchanged"});
   const bool was_probing = media_.is_probing();
   auto refresh = parse_playlist(answer);
   if (refresh && refresh->snapshot) {
     last_text_ = std::move(answer.body);
+    last_uri_ = std::move(answer.head.final_uri);
     text_origin_ = request_origin_;
   }
   const bool is_held = refresh && refresh->snapshot && !was_probing && media_.is_probing() && media_.is_first_probe();
@@ -247,7 +269,8 @@ base::Result<Source::Refresh> PlaylistRefresher::read_media(const hls::Playlist&
   if (!seen) return tl::unexpected(seen.error());
   if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
   if (!seen->playlist)
-    return Source::Refresh{nullptr, {}, seen->verdict == Timeline::Verdict::unconfirmed ? "unconfirmed" : "older_copy"};
+    return Source::Refresh{
+        nullptr, {}, seen->verdict == Timeline::Verdict::unconfirmed ? "unconfirmed" : "older_copy", {}, false};
   const auto& shown = *seen->playlist;
   auto& timeline = channel_.timeline();
   // While all origins use the same names, all links name the first one: a cache node finds a backup itself.
@@ -257,6 +280,10 @@ base::Result<Source::Refresh> PlaylistRefresher::read_media(const hls::Playlist&
   if (const auto listed = timeline.links(track())) {
     slot_->used_for_ms = channel_.links_used_for(listed->span).count();
     slot_->oldest_link = listed->oldest;
+    slot_->listed_for_s = shown.ended          ? 0
+                          : listed->keeps_all ? kNeverUnlisted
+                                              : std::chrono::ceil<std::chrono::seconds>(listed->span).count();
+    channel_.holds().listed_again(track());
   }
   const LinkPlace place{identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall, config.playlist_limits};
   auto named = links_.named(shown, channel_.making(), place);

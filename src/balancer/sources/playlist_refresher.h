@@ -47,6 +47,8 @@ class PlaylistRefresher final : public Source::Environment {
 
   base::SteadyTime now() const override;
   std::chrono::milliseconds stale_time() const override;
+  base::SteadyTime links_usable_until() const override;
+  std::optional<Source::Refresh> with_new_links() override;
   void schedule(base::SteadyTime) override;
   std::unique_ptr<net::Fetch> fetch(const http::Headers& validators,
                                     std::function<void(base::Result<net::WholeAnswer>)>) override;
@@ -82,6 +84,8 @@ class PlaylistRefresher final : public Source::Environment {
   PlaylistIdentity identity_;
   SourceLinks links_;
   std::string last_text_;                   // of the snapshot: equal text means equal snapshot
+  http::Uri last_uri_;                      // from which it came
+  bool accepts_equal_text_ = true;          // false: the links of the snapshot are due for renewal
   std::int64_t renew_at_ = 0;               // when new links are made, in unix seconds
   std::size_t request_origin_ = 0;          // the origin of the last fetch, as in SourceOrigins
   std::optional<std::size_t> text_origin_;  // the origin of last_text_, whose validators are known

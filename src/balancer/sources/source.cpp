@@ -13,7 +13,7 @@ constexpr milliseconds kShortestInterval{100};
 constexpr milliseconds kLongestInterval{10'000};
 constexpr milliseconds kMaxRetryAfter{1'000};  // the longest wait between two fetches of a failing source
 constexpr milliseconds kFirstRetryAfter{250};
-constexpr auto kForever = base::SteadyTime::max();
+constexpr auto kForever = base::SteadyTime::max(), kNever = base::SteadyTime::min();
 
 template <class Duration>
 base::SteadyTime after(base::SteadyTime t, Duration d) {
@@ -23,6 +23,12 @@ base::SteadyTime after(base::SteadyTime t, Duration d) {
 }  // namespace
 
 bool SourceFacts::contains(const BlockingReload& want) const { return ended || want.is_in(end_msn, trailing_parts); }
+
+bool SourceFacts::is_too_far(const BlockingReload& want) const { return want.msn > end_msn + 1; }
+
+base::Error too_far_ahead() {
+  return {base::ErrorKind::invalid_input, base::Fault::client, false, "_HLS_msn is too far ahead of the playlist"};
+}
 
 Source::Source(Environment& environment, std::shared_ptr<SourceSlot> slot, const SourceSettings& settings)
     : environment_(environment), slot_(std::move(slot)), settings_(settings) {}
@@ -74,10 +80,14 @@ void Source::request(Waiter waiter) {
 
 void Source::wake() {
   if (is_awake_ || is_closed_) return;
+  const auto now = environment_.now();
   is_awake_ = true;
   was_last_ = false;
+  has_overslept_ = now_.snapshot && now >= now_.usable_until;
   // A playlist that was fetched within its interval is not fetched again at once.
-  due_ = now_.snapshot || now_.is_failing ? after(fetch_started_, interval()) : environment_.now();
+  due_ = now_.is_failing                                 ? now_.retry_at
+         : now_.snapshot && !has_overslept_              ? after(fetch_started_, interval())
+                                                         : now;
   publish();
   plan();
 }
@@ -115,7 +125,7 @@ void Source::on_answer(base::Result<net::WholeAnswer> answer) {
   const auto finished = std::move(fetch_);  // may be destroyed inside its own callback
   if (!answer) return fail(std::move(answer.error()));
   const auto status = answer->head.status;
-  if (status == 304 && now_.snapshot) return confirm("unchanged");
+  if (status == 304 && now_.snapshot) return confirm("unchanged", true);
   if (status != 200) {
     const bool is_broken = status < 400;
     return fail({is_broken ? base::ErrorKind::protocol : base::ErrorKind::unavailable, base::Fault::origin, true,
@@ -132,20 +142,27 @@ void Source::on_answer(base::Result<net::WholeAnswer> answer) {
 
 void Source::on_parsed(base::Result<Refresh> refresh, http::Headers validators) {
   if (!refresh) return fail(std::move(refresh.error()));
+  const auto result = refresh->result;
+  const bool is_current = refresh->is_current;
   if (refresh->snapshot) {
-    now_.snapshot = std::move(refresh->snapshot);
-    now_.publication = std::move(refresh->publication);
-    now_.facts = std::move(refresh->facts);
+    accept(std::move(*refresh));
     changed_ = environment_.now();
     stall_reported_ = false;
     validators_ = std::move(validators);
   }
-  confirm(refresh->result);
+  confirm(result, is_current);
 }
 
-void Source::confirm(std::string_view result) {
+void Source::accept(Refresh refresh) {
+  now_.snapshot = std::move(refresh.snapshot);
+  now_.publication = std::move(refresh.publication);
+  now_.facts = std::move(refresh.facts);
+}
+
+void Source::confirm(std::string_view result, bool is_current) {
   const auto now = environment_.now();
   is_busy_ = false;
+  if (is_current) has_overslept_ = false;
   if (now_.is_failing) environment_.on_recovered(now_.failures);
   now_.is_failing = false;
   now_.failures = 0;
@@ -168,10 +185,12 @@ void Source::confirm(std::string_view result) {
 void Source::fail(base::Error error) {
   const auto now = environment_.now();
   is_busy_ = false;
+  has_overslept_ = false;
   now_.is_failing = true;
   ++now_.failures;
   environment_.on_failed(error, now_.failures);
   now_.error = std::move(error);
+  if (auto renewed = environment_.with_new_links()) accept(std::move(*renewed));
   now_.retry_at = due_ = after(now, interval());
   publish();
   const bool is_good = now_.snapshot && now < now_.good_until;
@@ -197,9 +216,10 @@ void Source::publish() {
     now_.good_until = facts.ended
                           ? kForever
                           : after(now_.confirmed, std::max(environment_.stale_time(), facts.target_duration * 3 / 2));
-    now_.fresh_until = now_.usable_until =
-        is_awake_ ? now_.good_until : after(now_.confirmed, facts.target_duration / 2);
-    if (!is_awake_) now_.fresh_until = base::SteadyTime::min();  // an answer from memory wakes the source
+    const auto asleep_until =
+        facts.ended ? environment_.links_usable_until() : after(now_.confirmed, facts.target_duration);
+    now_.usable_until = has_overslept_ ? kNever : is_awake_ ? now_.good_until : asleep_until;
+    now_.fresh_until = is_awake_ ? now_.usable_until : kNever;  // an answer from memory wakes the source
   }
   slot_->state.publish(std::make_shared<const SourceState>(now_));
 }
@@ -208,11 +228,13 @@ void Source::answer_waiters() {
   if (waiters_.empty() || !now_.snapshot) return;
   const auto now = environment_.now();
   // A request waits because the snapshot in memory was too old, so only a later refresh answers it.
-  const bool is_current = now <= now_.usable_until && !now_.is_failing;
+  const bool is_current = now < now_.usable_until && !now_.is_failing;
   for (auto& waiter : take_waiters()) {
     const bool is_there = !waiter.want || now_.facts.contains(*waiter.want);
     if (is_current && is_there)
       waiter.deliver(answer(false, true, waiter.want));
+    else if (is_current && now_.facts.is_too_far(*waiter.want))
+      waiter.deliver(tl::unexpected(too_far_ahead()));
     else
       waiters_.push_back(std::move(waiter));
   }

@@ -9,8 +9,9 @@
 //   parsing     the response is parsed; a new epoch is saved                      (the fetch)
 // A media playlist is fetched every half target duration (every half part target, if it has parts and the origin
 // supports blocking reloads) while viewers request it. After three target durations without a request it is fetched
-// once more and falls asleep. A multivariant playlist is fetched when a viewer requests it and the last one is older
-// than multivariant_age.
+// once more and falls asleep. A playlist that has slept for longer than a target duration is fetched before any viewer
+// gets it; one with EXT-X-ENDLIST only when its links would expire before a viewer has used them. A multivariant
+// playlist is fetched when a viewer requests it and the last one is older than multivariant_age.
 //
 // When the origin fails, the last good media playlist is served for the channel's stale_time after it was last
 // confirmed, and for at least 1.5 target durations. A blocking reload is held up to its deadline and then answered with
@@ -50,7 +51,11 @@ struct SourceFacts {
   std::string epoch;
 
   bool contains(const BlockingReload&) const;
+  /// RFC 8216bis section 6.2.5.2: such a request is an error.
+  bool is_too_far(const BlockingReload&) const;
 };
+
+base::Error too_far_ahead();
 
 /// The current state of one source playlist, for any worker. Immutable.
 struct SourceState {
@@ -68,6 +73,7 @@ struct SourceState {
 };
 
 inline constexpr std::int64_t kNoLink = std::numeric_limits<std::int64_t>::max();
+inline constexpr std::int64_t kNeverUnlisted = std::numeric_limits<std::int64_t>::max();
 
 /// What any worker reads of a source. Any thread.
 struct SourceSlot {
@@ -75,6 +81,7 @@ struct SourceSlot {
   std::atomic<std::int64_t> last_requested_ns{0};
   std::atomic<std::int64_t> oldest_link{kNoLink};  // the expiry of the oldest link that it lists, in unix seconds
   std::atomic<std::int64_t> used_for_ms{0};        // how long a viewer may use its links after loading it
+  std::atomic<std::int64_t> listed_for_s{0};       // how long the next viewers find a segment listed; 0: it has ended
 
   void touch(base::SteadyTime now) {
     last_requested_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
@@ -82,6 +89,9 @@ struct SourceSlot {
   base::SteadyTime last_requested() const {
     return base::SteadyTime{std::chrono::nanoseconds{last_requested_ns.load(std::memory_order_relaxed)}};
   }
+  /// The earliest expiry, in unix seconds, of a link that its last viewers may still use or that the next one finds
+  /// listed, also while nobody watches; kNoLink without one.
+  std::int64_t oldest_link_in_use(base::SteadyTime now, base::WallTime wall, std::int64_t link_lifetime_s) const;
 };
 
 /// Owned by one worker.
@@ -93,6 +103,7 @@ class Source {
     SourceFacts facts;
     std::string_view result{};             // "new", "unchanged", "older_copy", "unconfirmed", "restarted": a literal
     PlaylistPublicationPtr publication{};  // of a media playlist with a snapshot
+    bool is_current = true;  // false: the response is known to be old, or the next one must confirm it
   };
 
   /// The environment of a source. All calls are made on its worker.
@@ -102,6 +113,10 @@ class Source {
     virtual base::SteadyTime now() const = 0;
     /// How long a media playlist is served that the origin no longer confirms.
     virtual std::chrono::milliseconds stale_time() const = 0;
+    /// Until then a viewer that loads the ended playlist in memory can use its links up to the end.
+    virtual base::SteadyTime links_usable_until() const = 0;
+    /// The ended playlist in memory with new links, if those that it has are due for renewal.
+    virtual std::optional<Refresh> with_new_links() = 0;
     /// Requests a call of tick() at that time. Replaces the former request.
     virtual void schedule(base::SteadyTime) = 0;
     virtual std::unique_ptr<net::Fetch> fetch(const http::Headers& validators,
@@ -140,7 +155,8 @@ class Source {
   void start_fetch();
   void on_answer(base::Result<net::WholeAnswer>);
   void on_parsed(base::Result<Refresh>, http::Headers validators);
-  void confirm(std::string_view result);
+  void accept(Refresh);
+  void confirm(std::string_view result, bool is_current);
   void fail(base::Error);
   void publish();
   void answer_waiters();
@@ -160,6 +176,7 @@ class Source {
   std::unique_ptr<net::Fetch> fetch_;
   http::Headers validators_;
   bool is_awake_ = false;
+  bool has_overslept_ = false;  // awake, but no viewer gets the snapshot before the origin has answered
   bool is_busy_ = false;   // fetching or parsing
   bool was_last_ = false;  // fetched once more without a request
   bool is_draining_ = false;

@@ -26,16 +26,24 @@ std::string playlist_key(std::string_view path, std::string_view query) {
   return query.empty() ? std::string(path) : std::string(path) + "?" + std::string(query);
 }
 
+std::int64_t SourceSlot::oldest_link_in_use(base::SteadyTime now, base::WallTime wall,
+                                            std::int64_t link_lifetime_s) const {
+  const auto oldest = oldest_link.load(std::memory_order_relaxed);
+  const auto listed_for = listed_for_s.load(std::memory_order_relaxed);
+  const bool is_in_use =
+      now - last_requested() < std::chrono::milliseconds{used_for_ms.load(std::memory_order_relaxed)};
+  if (is_in_use || listed_for == kNeverUnlisted) return oldest;
+  if (listed_for == 0) return kNoLink;
+  // What the next viewer finds listed was first listed within this time.
+  return std::max(oldest, base::unix_seconds(wall) - listed_for + link_lifetime_s);
+}
+
 std::optional<std::int64_t> ChannelSlot::listed_from(base::SteadyTime now, base::WallTime wall) {
   constexpr std::int64_t kBeforehandSeconds = 60;  // nodes are notified before a link expires
   auto oldest = holds.oldest(now).value_or(kNoLink);
   const auto known = playlists.get();
-  for (const auto& [key, playlist] : *known) {
-    const auto from = playlist->oldest_link.load(std::memory_order_relaxed);
-    if (from < oldest && now - playlist->last_requested() <
-                             std::chrono::milliseconds{playlist->used_for_ms.load(std::memory_order_relaxed)})
-      oldest = from;
-  }
+  for (const auto& [key, playlist] : *known)
+    oldest = std::min(oldest, playlist->oldest_link_in_use(now, wall, link_lifetime_s));
   if (oldest >= base::unix_seconds(wall) + kBeforehandSeconds) return std::nullopt;
   return std::max<std::int64_t>(0, oldest - link_lifetime_s);
 }
@@ -103,8 +111,10 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
 /// The viewers of what a former process listed are not known, so all are assumed to have loaded it just now.
 void SourceChannel::hold_links_of_former_process() {
   for (const auto& track : timeline_.tracks())
-    if (const auto links = timeline_.links(track))
+    if (const auto links = timeline_.links(track)) {
       slot_->holds.add(links->oldest, services_.clock.steady_now() + links_used_for(links->span));
+      if (links->keeps_all) slot_->holds.add_until_listed(track, links->oldest);
+    }
   slot_->is_loaded = true;
 }
 

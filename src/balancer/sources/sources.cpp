@@ -173,9 +173,7 @@ std::optional<base::Result<PlaylistAnswer>> Sources::Inner::from_memory(const st
   if (!state->snapshot) return std::nullopt;
   const bool blocks = want && state->facts.can_block_reload;
   if (blocks && !state->facts.contains(*want)) {
-    if (want->msn > state->facts.end_msn + 1)  // section 6.2.5.2
-      return base::failure(base::ErrorKind::invalid_input, base::Fault::client,
-                           "_HLS_msn is too far ahead of the playlist");
+    if (now < state->usable_until && state->facts.is_too_far(*want)) return tl::unexpected(too_far_ahead());
     return std::nullopt;
   }
   if (now >= state->fresh_until) {

@@ -48,7 +48,7 @@ std::optional<Timeline::Links> Timeline::links(const std::string& track) const {
   if (found == tracks_.end() || found->second.terms.empty()) return std::nullopt;
   auto oldest = found->second.terms.front().expires;
   for (const auto& run : found->second.terms) oldest = std::min(oldest, run.expires);
-  return Links{oldest, found->second.span, found->second.live_until};
+  return Links{oldest, found->second.span, found->second.live_until, found->second.keeps_all};
 }
 
 std::vector<std::string> Timeline::tracks() const {
@@ -209,6 +209,7 @@ void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_p
   track.listed_to = std::max(track.listed_to, shown->next_msn());
   track.span = span_of(*shown);
   if (!shown->ended) track.live_until = now;
+  track.keeps_all = shown->is_event && !shown->ended;
   track.last = std::move(shown);
 }
 

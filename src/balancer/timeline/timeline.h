@@ -93,6 +93,7 @@ class Timeline {
     std::int64_t oldest = 0;                     // the earliest expiry, in unix seconds
     std::chrono::milliseconds span{0};           // the duration of what it lists
     std::optional<base::SteadyTime> live_until;  // when it was last seen without an end
+    bool keeps_all = false;                      // a live EVENT playlist, from which no segment leaves
   };
   std::optional<Links> links(const std::string& track) const;
   std::vector<std::string> tracks() const;
@@ -145,6 +146,7 @@ class Timeline {
     std::vector<LinkTerms> terms;
     std::chrono::milliseconds span{0};  // of the last playlist
     std::optional<base::SteadyTime> live_until;
+    bool keeps_all = false;
     std::shared_ptr<const hls::Playlist> last;  // the last playlist of viewers
     std::shared_ptr<const hls::Playlist> tail;  // of former generations, and of what has left the source's window since
     std::int64_t tail_window = 0;               // numbers listed while the tail is; 0: unknown

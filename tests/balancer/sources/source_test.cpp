@@ -45,6 +45,10 @@ struct Environment final : Source::Environment {
 
   Environment() { facts.target_duration = 2s; }
   std::chrono::milliseconds stale = 0ms;
+  base::SteadyTime links_until = base::SteadyTime::max();
+  std::optional<Source::Refresh> new_links;
+  base::SteadyTime links_usable_until() const override { return links_until; }
+  std::optional<Source::Refresh> with_new_links() override { return std::exchange(new_links, std::nullopt); }
   base::SteadyTime now() const override { return clock.steady_now(); }
   std::chrono::milliseconds stale_time() const override { return stale; }
   void schedule(base::SteadyTime t) override { media = t; }
@@ -58,6 +62,7 @@ struct Environment final : Source::Environment {
   void parse(net::WholeAnswer answer, std::function<void(base::Result<Source::Refresh>)> done) override {
     if (answer.body == "bad") return done(base::failure(base::ErrorKind::invalid_input, base::Fault::origin, "bad"));
     if (answer.body == "same") return done(Source::Refresh{nullptr, {}, "unchanged"});
+    if (answer.body == "old") return done(Source::Refresh{nullptr, {}, "older_copy", {}, false});
     done(Source::Refresh{std::make_shared<Snapshot>(), facts, "new"});
   }
   void on_refreshed(std::string_view result) override { results.emplace_back(result); }
@@ -102,6 +107,16 @@ struct SourceFixture {
     environment.clock.advance(end - environment.now());
   }
   std::shared_ptr<const SourceState> state() const { return slot->state.get(); }
+  /// Loads the playlist once, and lets it fall asleep and sleep for that long.
+  void load_and_sleep(std::chrono::milliseconds time) {
+    request();
+    answer(200);
+    pass(20s, [this] { answer(200); });
+    answers.clear();
+    pass(std::chrono::ceil<std::chrono::milliseconds>(time - (environment.now() - state()->confirmed)), [] { FAIL("it does not sleep"); });
+  }
+  /// Whether any worker may answer from memory.
+  bool is_in_memory() const { return environment.now() < state()->usable_until; }
 };
 
 }  // namespace
@@ -154,6 +169,128 @@ TEST_CASE("without requests a playlist is refreshed once more and then sleeps un
   CHECK(s.answers.size() == 1);
   s.answer(200);
   CHECK(s.answers.size() == 2);
+}
+
+TEST_CASE("a live playlist that slept for a target duration or longer is fetched before any viewer gets it") {
+  for (const auto stale_time : {0ms, 300'000ms})
+    for (const auto asleep : {10s, 45s, 90s, 280s, 86'400s}) {
+      CAPTURE(asleep.count());
+      SourceFixture s;
+      s.environment.stale = stale_time;
+      s.load_and_sleep(asleep);
+      const auto slept = s.state()->snapshot;
+      s.request();
+      s.request();
+      CHECK(s.answers.empty());
+      CHECK_FALSE(s.is_in_memory());  // it is awake now, and other workers wait, too
+      s.answer(200);
+      REQUIRE(s.answers.size() == 2);
+      for (const auto& answer : s.answers) {
+        REQUIRE(answer);
+        CHECK(answer->snapshot != slept);
+        CHECK_FALSE(answer->stale);
+      }
+      CHECK(s.is_in_memory());
+    }
+}
+
+TEST_CASE("a live playlist that was confirmed within its target duration is served at once, and wakes") {
+  for (const auto asleep : {1'999ms, 2'000ms, 2'001ms}) {
+    CAPTURE(asleep.count());
+    SourceFixture s;
+    s.environment.stale = 5min;
+    s.load_and_sleep(asleep);
+    const bool is_young = asleep < 2s;
+    CHECK(s.is_in_memory() == is_young);
+    const auto fetches = s.environment.fetches;
+    s.request();
+    CHECK(s.answers.size() == (is_young ? 1 : 0));
+    CHECK(s.environment.fetches == fetches + 1);
+  }
+}
+
+TEST_CASE("the first viewer after a sleep gets the old playlist only when the origin fails, within its stale time") {
+  struct Case {
+    std::chrono::milliseconds asleep, stale_time;
+    bool is_served;
+  };
+  for (const auto& c : {Case{60s, 5min, true}, Case{299s, 5min, true}, Case{301s, 5min, false}, Case{60s, 0s, false}}) {
+    CAPTURE(c.asleep.count());
+    SourceFixture s;
+    s.environment.stale = c.stale_time;
+    s.load_and_sleep(c.asleep);
+    s.request();
+    CHECK(s.answers.empty());
+    s.fail(base::ErrorKind::unavailable);
+    REQUIRE(s.answers.size() == 1);
+    CHECK(s.answers[0].has_value() == c.is_served);
+    if (c.is_served) CHECK(s.answers[0]->stale);
+    CHECK(s.is_in_memory() == c.is_served);
+    s.pass(1s, [&] { s.answer(200); });
+    s.request();
+    REQUIRE(s.answers.size() == 2);
+    CHECK((s.answers[1] && !s.answers[1]->stale));
+  }
+}
+
+TEST_CASE("an old copy or an unconfirmed playlist does not end a sleep: the next response is awaited") {
+  SourceFixture s;
+  s.environment.stale = 5min;
+  s.load_and_sleep(60s);
+  s.request();
+  s.answer(200, "old");
+  CHECK(s.answers.empty());
+  CHECK_FALSE(s.is_in_memory());
+  s.pass(1s, [&] { s.answer(200); });
+  REQUIRE(s.answers.size() == 1);
+  CHECK((s.answers[0] && !s.answers[0]->stale));
+}
+
+TEST_CASE("an ended playlist sleeps on and is served at once, until a viewer could not use its links to the end") {
+  for (const auto left : {1ms, 0ms, -1ms}) {
+    CAPTURE(left.count());
+    SourceFixture s;
+    s.environment.facts.ended = true;
+    s.environment.links_until = s.environment.now() + 24h;
+    s.load_and_sleep(1h);
+    s.pass(std::chrono::floor<std::chrono::milliseconds>(s.environment.links_until - s.environment.now()) - left);
+    const bool is_usable = left > 0ms;
+    CHECK(s.is_in_memory() == is_usable);
+    s.request();
+    CHECK(s.answers.size() == (is_usable ? 1 : 0));
+    s.environment.links_until = s.environment.now() + 24h;
+    s.answer(200);
+    REQUIRE(s.answers.size() == 1);
+    CHECK((s.answers[0] && !s.answers[0]->stale));
+  }
+}
+
+TEST_CASE("an ended playlist gets new links also when the origin fails") {
+  SourceFixture s;
+  s.environment.facts.ended = true;
+  s.environment.links_until = s.environment.now() + 1h;
+  s.load_and_sleep(2h);
+  const auto renewed = std::make_shared<Snapshot>();
+  s.environment.new_links = Source::Refresh{renewed, s.environment.facts, "new"};
+  s.request();
+  s.fail(base::ErrorKind::unavailable);
+  REQUIRE(s.answers.size() == 1);
+  REQUIRE(s.answers[0]);
+  CHECK(s.answers[0]->snapshot == renewed);
+}
+
+TEST_CASE("after a sleep a blocking reload is judged by what the origin lists now") {
+  SourceFixture s;
+  s.environment.facts.can_block_reload = true;
+  s.environment.facts.end_msn = 10;
+  s.load_and_sleep(60s);
+  for (const auto msn : {39, 40, 41, 42}) s.request(BlockingReload{msn, std::nullopt});
+  CHECK(s.answers.empty());
+  s.environment.facts.end_msn = 40;
+  s.answer(200);
+  REQUIRE(s.answers.size() == 2);  // 39 is listed and 42 is too far ahead; 40 and 41 may be awaited
+  CHECK(s.answers[0]);
+  CHECK(problem_of(s.answers[1].error()).status == 400);
 }
 
 TEST_CASE("playlists with parts are refreshed at half a part's duration when the origin supports blocking reloads") {
@@ -363,6 +500,7 @@ TEST_CASE("a first viewer waits no longer than the bound") {
 TEST_CASE("draining holds no blocking reload, and other requests are served") {
   SourceFixture s;
   s.environment.facts.can_block_reload = true;
+  s.environment.facts.end_msn = 10;
   s.request();
   s.answer(200);
   s.request(BlockingReload{10, std::nullopt});

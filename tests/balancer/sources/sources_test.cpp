@@ -155,6 +155,56 @@ TEST_CASE("links of a long event keep their text and are accepted while listed, 
   CHECK_FALSE(is_accepted(s, expiry));
 }
 
+TEST_CASE("the first viewer after any time finds links that nodes accept already, and listed entries keep their text") {
+  const std::string vod = "#EXT-X-PLAYLIST-TYPE:VOD\n";
+  struct Shape {
+    std::string name;
+    std::function<std::string(std::int64_t)> text;  // after so many further segments
+    bool keeps_text;
+  };
+  const std::vector<Shape> shapes = {
+      {"live", [](auto more) { return live_text(more, 10 + more); }, false},
+      {"long window", [](auto more) { return live_text(more, 300 + more); }, false},
+      {"event", [](auto more) { return event_text(10 + more); }, true},
+      {"recording", [&](auto) { return live_text(0, 10, "seg", vod) + "#EXT-X-ENDLIST\n"; }, false}};
+  for (const auto& shape : shapes)
+    for (const auto unwatched : {10s, 45s, 90s, 200s, 8 * 3600s})
+      for (const bool is_restarted : {false, true}) {
+        // An ended playlist is not fetched again before its timer, which runs on the real clock.
+        if (shape.name == "recording" && !is_restarted) continue;
+        CAPTURE(shape.name);
+        CAPTURE(unwatched.count());
+        CAPTURE(is_restarted);
+        SourcesFixture s;
+        publish(s.origin);
+        s.add("demo", "http://o/live/main.m3u8");
+        s.channels.front().link_lifetime = 1min;
+        s.configure();
+        s.origin.set("http://o/live/v/a.m3u8", shape.text(0));
+        const auto before = s.text("demo", "v/a.m3u8");
+        s.clock.advance(unwatched);
+        auto newest = shape.text(unwatched.count() / 2);
+        if (is_restarted) {
+          newest = shape.text((unwatched + 10min) / 2s);
+          s.end();
+          s.begin();
+          s.configure();
+          s.text("demo", "v/a.m3u8", "q=2");
+          s.clock.advance(10min);
+        }
+        s.origin.set("http://o/live/v/a.m3u8", newest);
+        const auto known_to_nodes = s.sources->listed_links();
+        REQUIRE(known_to_nodes);
+        const auto text = s.text("demo", "v/a.m3u8");
+        const auto from = known_to_nodes->find("demo");
+        const bool is_valid = first_expiry(text) >= unix_now(s);
+        CHECK((is_valid || (from != known_to_nodes->end() && first_expiry(text) >= from->second)));
+        const auto last = newest.substr(newest.rfind("seg"), newest.rfind(".ts") - newest.rfind("seg"));
+        CHECK(text.find(last + ".ts") != std::string::npos);
+        if (shape.keeps_text) CHECK(text.starts_with(before));
+      }
+}
+
 TEST_CASE("links of a recording outlast it for every viewer, whenever they load it") {
   SourcesFixture s;
   publish(s.origin);
