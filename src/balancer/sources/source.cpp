@@ -85,9 +85,7 @@ void Source::wake() {
   was_last_ = false;
   has_overslept_ = now_.snapshot && now >= now_.usable_until;
   // A playlist that was fetched within its interval is not fetched again at once.
-  due_ = now_.is_failing                                 ? now_.retry_at
-         : now_.snapshot && !has_overslept_              ? after(fetch_started_, interval())
-                                                         : now;
+  due_ = now_.is_failing ? now_.retry_at : now_.snapshot && !has_overslept_ ? after(fetch_started_, interval()) : now;
   publish();
   plan();
 }

@@ -103,7 +103,7 @@ class Source {
     SourceFacts facts;
     std::string_view result{};             // "new", "unchanged", "older_copy", "unconfirmed", "restarted": a literal
     PlaylistPublicationPtr publication{};  // of a media playlist with a snapshot
-    bool is_current = true;  // false: the response is known to be old, or the next one must confirm it
+    bool is_current = true;                // false: the response is known to be old, or the next one must confirm it
   };
 
   /// The environment of a source. All calls are made on its worker.
@@ -177,8 +177,8 @@ class Source {
   http::Headers validators_;
   bool is_awake_ = false;
   bool has_overslept_ = false;  // awake, but no viewer gets the snapshot before the origin has answered
-  bool is_busy_ = false;   // fetching or parsing
-  bool was_last_ = false;  // fetched once more without a request
+  bool is_busy_ = false;        // fetching or parsing
+  bool was_last_ = false;       // fetched once more without a request
   bool is_draining_ = false;
   bool is_closed_ = false;
   bool stall_reported_ = false;

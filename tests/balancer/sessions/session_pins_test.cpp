@@ -2,6 +2,7 @@
 
 #include <array>
 #include <barrier>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -291,6 +292,38 @@ TEST_CASE("whatever threads and renditions do, a listed MSN keeps its node") {
   for (auto& thread : threads) thread.join();
   CHECK(changed == 0);
   CHECK(listed.size() > 300);
+}
+
+TEST_CASE("every call may run on any thread while others run") {
+  PinsFixture s;
+  std::barrier together(3, []() noexcept {});
+  const auto run = [&](const std::function<void(access::SessionId)>& calls) {
+    return std::thread([&together, calls] {
+      for (access::SessionId i = 0; i < 300; ++i) {
+        together.arrive_and_wait();
+        calls(kViewer + i % 3);
+      }
+    });
+  };
+  const auto& chosen = s.nodes.find("a")->address;
+  std::vector<std::thread> threads;
+  threads.push_back(run([&](auto id) {
+    s.session_pins.begin(id);
+    s.session_pins.pin(id, {0, 6}, s.nodes, chosen, false, "b");
+    s.session_pins.prefer(id, id % 2 == 0 ? "a" : "b");
+  }));
+  threads.push_back(run([&](auto id) {
+    s.session_pins.preferred(id);
+    s.session_pins.last_node(id, "b");
+    s.session_pins.size();
+  }));
+  threads.push_back(run([&](auto id) {
+    s.session_pins.lapse(id);
+    s.session_pins.sweep();
+    s.session_pins.release(id);
+  }));
+  for (auto& thread : threads) thread.join();
+  CHECK(s.session_pins.size() <= 3);
 }
 
 TEST_CASE("the playlist below each pathway has its own pins, which are removed with their session") {

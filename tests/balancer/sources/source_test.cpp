@@ -113,7 +113,8 @@ struct SourceFixture {
     answer(200);
     pass(20s, [this] { answer(200); });
     answers.clear();
-    pass(std::chrono::ceil<std::chrono::milliseconds>(time - (environment.now() - state()->confirmed)), [] { FAIL("it does not sleep"); });
+    pass(std::chrono::ceil<std::chrono::milliseconds>(time - (environment.now() - state()->confirmed)),
+         [] { FAIL("it does not sleep"); });
   }
   /// Whether any worker may answer from memory.
   bool is_in_memory() const { return environment.now() < state()->usable_until; }
