@@ -280,7 +280,7 @@ base::Result<Source::Refresh> PlaylistRefresher::read_media(const hls::Playlist&
   if (const auto listed = timeline.links(track())) {
     slot_->used_for_ms = channel_.links_used_for(listed->span).count();
     slot_->oldest_link = listed->oldest;
-    slot_->listed_for_s = shown.ended          ? 0
+    slot_->listed_for_s = shown.ended         ? 0
                           : listed->keeps_all ? kNeverUnlisted
                                               : std::chrono::ceil<std::chrono::seconds>(listed->span).count();
     channel_.holds().listed_again(track());
