@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
+#include "base/encoding.h"
 #include "contracts/canonical.h"
 #include "contracts/order.h"
 #include "contracts/peer_mark.h"
@@ -12,6 +16,17 @@ namespace tribune::cache_node {
 
 namespace {
 namespace problems = http::problems;
+
+constexpr std::size_t kMaxBlankBytes = 512;  // before the first tag of a page
+
+bool has_type(const http::Headers& headers, std::string_view wanted) {
+  const auto type = headers.first("Content-Type").value_or("");
+  return http::equals_ignoring_case(base::trimmed(type.substr(0, type.find(';'))), wanted);
+}
+
+bool is_html_type(const http::Headers& headers) {
+  return has_type(headers, "text/html") || has_type(headers, "application/xhtml+xml");
+}
 
 bool is_encoded(const http::Headers& headers) {
   const auto coding = headers.joined("Content-Encoding");
@@ -94,6 +109,30 @@ std::string_view unusable_body(const net::FetchHead& head) {
            "undetected";
   if (is_encoded(head.headers)) return "the origin sent a Content-Encoding that the request does not accept";
   return {};
+}
+
+bool must_see_bytes(const net::FetchHead& head) {
+  return head.content_length.value_or(0) == 0 || is_html_type(head.headers);
+}
+
+BodyKind body_kind(const net::FetchHead& head, std::string_view first_bytes, bool is_end) {
+  constexpr std::array<std::string_view, 9> kPageBeginnings{"<!doctype html", "<html", "<head",  "<body", "<title",
+                                                            "<script",        "<meta", "<style", "<!--"};
+  if (first_bytes.empty() && !is_end) return BodyKind::more_bytes_needed;
+  if (first_bytes.empty()) return has_type(head.headers, "text/vtt") ? BodyKind::media : BodyKind::empty;
+  if (!is_html_type(head.headers)) return BodyKind::media;
+  auto text = first_bytes;
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n\f"), text.size()));
+  bool may_begin_page = text.empty();
+  for (const auto beginning : kPageBeginnings) {
+    const auto both = std::min(beginning.size(), text.size());
+    if (!http::equals_ignoring_case(text.substr(0, both), beginning.substr(0, both))) continue;
+    if (both == beginning.size()) return BodyKind::html_page;
+    may_begin_page = true;
+  }
+  return may_begin_page && !is_end && first_bytes.size() < kMaxBlankBytes ? BodyKind::more_bytes_needed
+                                                                          : BodyKind::media;
 }
 
 bool offers_parts(const net::FetchHead& head) {

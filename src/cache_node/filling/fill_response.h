@@ -41,6 +41,16 @@ http::Headers conditions_of(const ObjectHead& previous, bool for_node);
 /// The reason why the body of a 200 must not be stored or forwarded, whatever its length; empty when it may be.
 std::string_view unusable_body(const net::FetchHead&);
 
+/// What the first bytes of a 200 show about a body that should be media.
+enum class BodyKind { media, more_bytes_needed, empty, html_page };
+/// Whether body_kind() must see bytes before the body may be forwarded: other heads show that there is media, or at
+/// least nothing recognisable.
+bool must_see_bytes(const net::FetchHead&);
+/// Encrypted media looks random, so unknown bytes are media. Recognised are only an HTML page, by its Content-Type and
+/// its first bytes (as in MIME Sniffing section 7.1), and an empty body, unless it is a subtitle segment: packagers
+/// write empty ones where nobody speaks. `is_end`: no bytes follow.
+BodyKind body_kind(const net::FetchHead&, std::string_view first_bytes, bool is_end);
+
 /// Whether the sender supports ranges and identifies the file's version.
 bool offers_parts(const net::FetchHead&);
 

@@ -58,6 +58,8 @@ void FillRunner::start() {
 /// Sends a request to the first candidate from here whose circuit admits one.
 void FillRunner::request() {
   unusable_head_.reset();
+  unjudged_.reset();
+  unjudged_bytes_.clear();
   prefix_.reset();
   const bool found = candidates_.skip_open_circuits();
   FillFailure left_alone{
@@ -157,22 +159,23 @@ net::Flow FillRunner::on_body(std::string_view bytes) {
   if (paused_) return net::Flow::pause;
   (candidate().is_node() ? parts_.metrics.node_bytes : parts_.metrics.origin_bytes)
       .add(static_cast<double>(bytes.size()));
-  if (prefix_ && !matches_prefix(bytes)) {
-    fail({&problems::origin_broken, "the origin changed the object during the fill", "origin_changed"}, false);
-    return net::Flow::go_on;
-  }
+  unjudged_ ? judge_body(bytes, false) : feed(bytes);
+  return net::Flow::go_on;
+}
+
+void FillRunner::feed(std::string_view bytes) {
+  if (prefix_ && !matches_prefix(bytes))
+    return fail({&problems::origin_broken, "the origin changed the object during the fill", "origin_changed"}, false);
   const auto limit = length_.value_or(settings_.max_object_bytes);
-  if (sum_.length() + bytes.size() > limit) {
-    fail({&problems::origin_broken,
-          length_ ? "the origin sent more bytes than its Content-Length" : "the object is larger than max_object_bytes",
-          "origin_broken"},
-         false);
-    return net::Flow::go_on;
-  }
+  if (sum_.length() + bytes.size() > limit)
+    return fail(
+        {&problems::origin_broken,
+         length_ ? "the origin sent more bytes than its Content-Length" : "the object is larger than max_object_bytes",
+         "origin_broken"},
+        false);
   sum_.add(bytes);
   fill_->append(bytes, parts_.clock.steady_now());
   notify_disk_in_batches(bytes.size());
-  return net::Flow::go_on;
 }
 
 void FillRunner::notify_disk_in_batches(std::uint64_t bytes) {
@@ -250,7 +253,8 @@ void FillRunner::on_done(base::Result<void> result) {
     }
     return fail(failure, true);
   }
-  if (!feeding_) return;
+  if (unjudged_) judge_body("", true);
+  if (!feeding_ || is_over_) return;
   if (prefix_ || (length_ && sum_.length() != *length_))
     return on_broken_body(
         {base::ErrorKind::protocol, base::Fault::origin, true, "the body ended before its Content-Length"});

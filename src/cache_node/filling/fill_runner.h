@@ -75,6 +75,9 @@ class FillRunner {
   void on_head(const net::FetchHead&);
   bool node_declined(const net::FetchHead&);
   void first_head(const net::FetchHead&);
+  void accept_head(const net::FetchHead&);
+  void judge_body(std::string_view bytes, bool is_end);
+  void reject_body(std::string_view why);
   void note_variants(const net::FetchHead&);
   bool is_for_slices(const net::FetchHead&) const;
   void switch_to_slices(const net::FetchHead&, std::uint64_t size);
@@ -87,6 +90,7 @@ class FillRunner {
   void resumed_head(const net::FetchHead&);
 
   net::Flow on_body(std::string_view);
+  void feed(std::string_view bytes);
   bool matches_prefix(std::string_view& bytes);
   void notify_disk_in_batches(std::uint64_t bytes);
   void notify_disk();
@@ -129,6 +133,8 @@ class FillRunner {
   std::optional<Checksum> prefix_;             // while a second whole body repeats the received bytes
   std::optional<FillFailure> origin_failure_;  // why the origin was not reached; set in the last resort
   std::optional<FillFailure> unusable_head_;   // the failure of an unusable head; its body is not read
+  std::optional<net::FetchHead> unjudged_;     // a head whose body may be no media
+  std::string unjudged_bytes_;                 // of its body
 };
 
 }  // namespace tribune::cache_node

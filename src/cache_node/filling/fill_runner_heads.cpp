@@ -19,9 +19,9 @@ constexpr http::FreshnessRules kNoGuesses{std::chrono::seconds(0), std::chrono::
 void FillRunner::on_head(const net::FetchHead& head) {
   has_head_ = true;
   // A failing origin sends 5xx; a node that sends any response is alive.
-  if (candidate().is_node() || head.status < 500)
+  if (candidate().is_node() || (head.status < 500 && !(head.status == 200 && must_see_bytes(head))))
     candidates_.answered();
-  else
+  else if (head.status >= 500)
     candidates_.failed(fmt::format("the response has status {}", head.status));
   const bool waits = head.headers.first(contracts::kVerdictHeader).value_or("") == contracts::kVerdictWaiting;
   // The status of the origin does not show whether the route from this node works.
@@ -129,10 +129,36 @@ void FillRunner::first_head(const net::FetchHead& head) {
     fail(*unusable_head_, true);
   };
   if (const auto why = unusable_body(head); !why.empty()) return broken(std::string(why));
+  if (head.content_length.value_or(0) > settings_.max_object_bytes && !is_for_slices(head))
+    return broken("the object is larger than max_object_bytes");
+  if (!must_see_bytes(head)) return accept_head(head);
+  unjudged_ = head;
+}
+
+/// Until the first bytes show that it may be media, no byte of the body reaches a viewer.
+void FillRunner::judge_body(std::string_view bytes, bool is_end) {
+  unjudged_bytes_.append(bytes);
+  const auto kind = body_kind(*unjudged_, unjudged_bytes_, is_end);
+  if (kind == BodyKind::more_bytes_needed) return;
+  const auto head = std::move(*unjudged_);
+  unjudged_.reset();
+  if (kind == BodyKind::empty) return reject_body("the origin sent an empty body");
+  if (kind == BodyKind::html_page) return reject_body("the origin sent an HTML page instead of media");
+  if (!candidate().is_node()) candidates_.answered();
+  accept_head(head);
+  if (feeding_) feed(std::exchange(unjudged_bytes_, {}));
+}
+
+/// A failure of this candidate: the next one may have the media, or this one in a moment.
+void FillRunner::reject_body(std::string_view why) {
+  if (!candidate().is_node()) candidates_.failed(why, true);
+  unusable_head_ = FillFailure{&problems::origin_broken, std::string(why), "origin_broken", false, 200};
+  try_next(*unusable_head_);
+}
+
+void FillRunner::accept_head(const net::FetchHead& head) {
   note_variants(head);
   if (is_for_slices(head)) return switch_to_slices(head, *head.content_length);
-  if (head.content_length && *head.content_length > settings_.max_object_bytes)
-    return broken("the object is larger than max_object_bytes");
   length_ = head.content_length;
   etag_ = head.headers.first("ETag").value_or("");
   feeding_ = true;

@@ -46,6 +46,36 @@ TEST_CASE("a body is unusable when a cut could not be detected, or when it is en
   CHECK_FALSE(unusable_body(endless).empty());
 }
 
+TEST_CASE("an empty body and an HTML page are no media, and all other bytes may be") {
+  const http::Headers ts{{"Content-Type", "video/mp2t"}};
+  for (const char* type : {"text/html", "TEXT/HTML; charset=utf-8", " text/html;x", "application/xhtml+xml"}) {
+    CAPTURE(type);
+    const auto page = head(200, {{"Content-Type", type}}, 600);
+    CHECK(must_see_bytes(page));
+    for (const char* text : {"<!DOCTYPE HTML><html>", "<!doctype html", "\r\n \t<html lang=en>", "<head>", "<body>",
+                             "<title>", "<script>", "<meta ", "<style>", "<!-- x", "\xef\xbb\xbf<html>"})
+      for (const bool is_end : {false, true}) CHECK(body_kind(page, text, is_end) == BodyKind::html_page);
+    for (const std::string text : {"", " ", "\n\n", "<", "<!doctype htm", "\xef\xbb\xbf<ht"}) {
+      CAPTURE(text);
+      CHECK(body_kind(page, text, false) == BodyKind::more_bytes_needed);
+      CHECK(body_kind(page, text, true) == (text.empty() ? BodyKind::empty : BodyKind::media));
+    }
+    for (const std::string text : {"G@", "<htmx", "x<html>", "<?xml version=\"1.0\"?><tt", "WEBVTT", "{\"a\":1}"})
+      CHECK(body_kind(page, text, false) == BodyKind::media);
+    CHECK(body_kind(page, std::string(511, ' '), false) == BodyKind::more_bytes_needed);
+    CHECK(body_kind(page, std::string(512, ' '), false) == BodyKind::media);
+  }
+  CHECK(body_kind(head(200, ts, 600), "<html>", false) == BodyKind::media);
+  CHECK(body_kind(head(200, {}, 600), "<html>", false) == BodyKind::media);
+  CHECK_FALSE(must_see_bytes(head(200, ts, 1)));
+  CHECK(must_see_bytes(head(200, ts, 0)));
+  CHECK(must_see_bytes(head(200, ts)));  // of unknown length
+  CHECK(body_kind(head(200, ts), "", false) == BodyKind::more_bytes_needed);
+  CHECK(body_kind(head(200, ts), "", true) == BodyKind::empty);
+  CHECK(body_kind(head(200, {{"Content-Type", "text/vtt"}}, 0), "", true) == BodyKind::media);
+  CHECK(body_kind(head(200, ts), "x", false) == BodyKind::media);
+}
+
 TEST_CASE("parts are offered with ranges and a strong validator") {
   const http::Header ranges{"Accept-Ranges", "bytes"};
   CHECK(offers_parts(head(200, {ranges, {"ETag", "\"one\""}})));

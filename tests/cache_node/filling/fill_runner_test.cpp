@@ -324,6 +324,58 @@ TEST_CASE_FIXTURE(FillRunnerFixture,
   CHECK(node.workers.asked() == 1);
 }
 
+TEST_CASE("an empty body and an HTML page are asked for again, and then a 502 that is not stored") {
+  const http::Headers ts{{"Content-Type", "video/mp2t"}}, html{{"Content-Type", "text/html"}};
+  const std::string page = "\n<!doctype html><p>down for maintenance";
+  struct Fault {
+    http::Headers headers;
+    std::optional<std::uint64_t> length;
+    std::string body;
+  };
+  for (const auto& fault : {Fault{ts, 0, ""}, Fault{ts, std::nullopt, ""}, Fault{html, page.size(), page},
+                            Fault{html, std::nullopt, page}}) {
+    UnhurriedFixture s;
+    s.on_origin([&] {
+      s.node.workers.client().on_asked = [&fault](const std::shared_ptr<Asked>& asked) {
+        ScriptedClient::head(*asked, 200, fault.headers, fault.length);
+        ScriptedClient::bytes(*asked, fault.body, 4);
+        ScriptedClient::done(*asked);
+      };
+    });
+    s.never_whole(s.node.ask(), 502);
+    CHECK(s.node.workers.asked() > 2);
+    CHECK_FALSE(s.is_stored());
+  }
+}
+
+TEST_CASE_FIXTURE(FillRunnerFixture, "an origin that sends pages for segments opens its circuit") {
+  on_origin([&] {
+    node.workers.client().on_asked = [](const std::shared_ptr<Asked>& asked) {
+      ScriptedClient::head(*asked, 200, {{"Content-Type", "text/html"}}, 6);
+      ScriptedClient::bytes(*asked, "<html>");
+    };
+  });
+  for (int n = 0; n < 10; ++n) never_whole(node.ask("seg" + std::to_string(n) + ".ts"), 502);
+  CHECK(node.metrics.scrape().find("tribune_cache_circuits_opened_total 1") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(FillRunnerFixture, "a body that only claims to be HTML is stored, every byte once") {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{700}, body.size()}) {
+    CAPTURE(piece);
+    const auto seen = node.ask("seg" + std::to_string(piece) + ".ts");
+    const auto asked = node.origin(node.workers.asked() - 1);
+    const auto text = "  <htm" + body;
+    on_origin([&] {
+      ScriptedClient::head(*asked, 200, {{"Content-Type", "text/html"}}, text.size());
+      ScriptedClient::bytes(*asked, text, piece);
+      ScriptedClient::done(*asked);
+    });
+    REQUIRE(seen->wait_end());
+    CHECK(seen->whole);
+    CHECK(seen->body() == text);
+  }
+}
+
 TEST_CASE_FIXTURE(FillRunnerFixture, "a body of unknown length is streamed, and its ETag is generated from its bytes") {
   const auto seen = node.ask();
   const auto asked = node.origin();

@@ -269,6 +269,31 @@ def test_an_error_of_the_origin_is_returned_and_expires_within_a_second(event, f
     assert took.seconds() < stretched(2.5)
 
 
+PAGE = b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body>Please log in.</body></html>\n"
+NO_MEDIA = {
+    "an empty body": raw(head(200, KIND, 0), "keep"),
+    "an empty chunked body": raw(head(200, {**KIND, "Transfer-Encoding": "chunked"}) + b"0\r\n\r\n", "keep"),
+    "a login page": raw(head(200, {"Content-Type": "text/html; charset=utf-8"}, len(PAGE)) + PAGE, "keep"),
+    "a chunked page": raw(head(200, {"Content-Type": "text/html", "Transfer-Encoding": "chunked"}) + b"%x\r\n" % len(PAGE) + PAGE + b"\r\n0\r\n\r\n", "keep"),
+}
+
+
+@pytest.mark.parametrize("fault", NO_MEDIA)
+def test_a_page_or_nothing_in_place_of_a_segment_is_a_502_that_no_cache_keeps(event, faulty, fault):
+    url, node = faulty
+    event.origin.on(SEGMENT, NO_MEDIA[fault])
+    answer = fetch(url)
+    assert answer.status == 502 and answer.header("Content-Type").startswith("application/problem+json"), answer
+    assert "public" not in (answer.header("Cache-Control") or "")
+    assert_recovers(event, url, node, event.origin.count(SEGMENT))
+
+
+def test_media_of_an_html_type_and_encrypted_bytes_are_served(event, faulty):
+    url, _ = faulty
+    event.origin.on(SEGMENT, ok(BODY, "text/html"))
+    assert fetch(url).body == BODY
+
+
 def test_a_request_for_a_segment_that_appears_soon_waits_and_gets_no_404(event, faulty):
     url, node = faulty
     event.origin.on(SEGMENT, in_turn(status(404), status(404), ok(BODY, "video/mp2t")))
