@@ -86,7 +86,7 @@ class Join {
         new_(after, max_bytes) {
     kept_ = static_cast<std::size_t>(
         std::clamp<std::int64_t>(first - before.media_sequence, 0, std::int64_t(before.segments.size())));
-    const auto listed_end = before.end_msn() + (before.trailing_parts > 0 ? 1 : 0);
+    const auto listed_end = std::max(joint.first, before.end_msn() + (before.trailing_parts > 0 ? 1 : 0));
     new_begin_ = static_cast<std::size_t>(std::clamp<std::int64_t>(listed_end - joint.msn_shift - after.media_sequence,
                                                                    0, std::int64_t(after.segments.size())));
   }

@@ -182,7 +182,8 @@ struct Joint {
   std::uint32_t generation = 0;          // of the segments of `after`
   bool goes_on = false;                  // the same media from another packager, without a discontinuity
   std::chrono::microseconds missing_each{
-      0};  // duration of each MSN that neither has; 0: that of the last segment of `before`
+      0};                  // duration of each MSN that neither has; 0: that of the last segment of `before`
+  std::int64_t first = 0;  // no segment of `after` below this number, as viewers see it, is listed
 };
 
 /// Joins two source timelines to one playlist for viewers: segments of `before` (viewers' numbering) from MSN `first`

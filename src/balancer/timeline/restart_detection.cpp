@@ -68,47 +68,66 @@ bool Timeline::is_named_before(const hls::Playlist& source, const hls::Segment& 
   return false;
 }
 
-bool Timeline::is_confirmed(Track& track, const hls::Playlist& source, base::SteadyTime now) {
+bool Timeline::is_confirmed(Track& track, const hls::Playlist& source, base::SteadyTime now, bool is_ahead) {
   constexpr std::int64_t kFurther = 16;  // segments that may be missing between the two
   auto& jump = track.jump;
+  const auto target = source.target_duration;
   const bool meets = jump && source.media_sequence >= jump->first && source.media_sequence <= jump->end + kFurther &&
                      source.end_msn() >= jump->end;
-  // A copy of the same playlist from an intermediate cache does not confirm the jump. A longer playlist does, and an
-  // unchanged one after a target duration.
-  const bool says_it_again = meets && (source.end_msn() > jump->end || now - jump->at >= source.target_duration);
-  if (!meets) jump = Jump{source.media_sequence, source.end_msn(), now};
-  return says_it_again;
+  if (!meets) {
+    const auto last = seen_as(source, source.segments.back(), 0);
+    jump = Jump{source.media_sequence, source.end_msn(), source.trailing_parts, now, last.name};
+    return false;
+  }
+  // A copy of the same playlist from an intermediate cache confirms nothing.
+  const bool advances = source.end_msn() > jump->end || source.trailing_parts > jump->trailing_parts;
+  const bool is_final = is_ahead || source.ended;
+  if (!advances && !(is_final && now - jump->at >= target)) return false;
+  const bool is_mixed = track.mixed && now - *track.mixed < kMixedFor * target;
+  return !is_mixed || now - jump->at >= kMixedConfirmation * target;
 }
 
 Timeline::Verdict Timeline::classify(Track& track, const hls::Playlist& source, base::SteadyTime now,
                                      std::size_t origin) const {
   const bool is_first = !track.known || track.seen.empty();
   if (is_first && is_out_of_range(source))
-    return is_confirmed(track, source, now) ? Verdict::restarted : Verdict::unconfirmed;
+    return is_confirmed(track, source, now, true) ? Verdict::restarted : Verdict::unconfirmed;
   if (is_first) return Verdict::first;
   const auto end = track.seen_end();
   const bool has_moved = origin != track.origin;
+  // Another track has confirmed the other line, a change of the origin was decided by its health, and a process that
+  // has just started has no playlist that could stand.
+  const bool is_expected = track.generation < generations_.rbegin()->first || has_moved || !track.last;
+  const auto other_line = [&](bool is_ahead) {
+    return is_confirmed(track, source, now, is_ahead) ? Verdict::restarted : Verdict::unconfirmed;
+  };
   const bool ends_earlier =
       source.end_msn() < end || (source.end_msn() == end && source.trailing_parts < track.trailing_parts);
   if (ends_earlier) {
-    if (!is_older_copy(track, source)) return Verdict::restarted;
+    if (!is_older_copy(track, source)) return is_expected ? Verdict::restarted : other_line(false);
     if (!track.only_older_since) track.only_older_since = now;
     return now - *track.only_older_since > kOlderCopy * source.target_duration ? Verdict::restarted
                                                                                : Verdict::older_copy;
   }
-  track.only_older_since.reset();
   // Numbers of another origin that do not overlap with known ones cannot be compared with them.
   if (source.media_sequence >= end && has_moved) return Verdict::restarted;
   if (source.media_sequence >= end) {
     if (!jumped_too_far(track, source, now) && !is_out_of_range(source)) return Verdict::newer;
-    // Another track has confirmed this jump already.
     const bool is_known = track.generation < generations_.rbegin()->first;
-    return is_known || is_confirmed(track, source, now) ? Verdict::restarted : Verdict::unconfirmed;
+    return is_known ? Verdict::restarted : other_line(true);
   }
+  if (!mostly_differs(track, source)) return Verdict::newer;
   // Names that change with every refresh would otherwise restart the channel each time.
   const bool just_opened =
       !has_moved && now - generation(track.generation).opened < 5 * source.target_duration && track.generation > 0;
-  return mostly_differs(track, source) && !just_opened ? Verdict::restarted : Verdict::newer;
+  if (just_opened || (track.jump && is_renamed(*track.jump, source))) return Verdict::newer;
+  return is_expected ? Verdict::restarted : other_line(false);
+}
+
+bool Timeline::is_renamed(const Jump& jump, const hls::Playlist& source) {
+  const auto at = std::find_if(source.segments.begin(), source.segments.end(),
+                               [&](const hls::Segment& segment) { return segment.msn == jump.end - 1; });
+  return at != source.segments.end() && seen_as(source, *at, 0).name != jump.name;
 }
 
 bool Timeline::is_out_of_range(const hls::Playlist& source) const {

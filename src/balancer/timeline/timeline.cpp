@@ -8,6 +8,15 @@ namespace {
 constexpr std::size_t kGenerationsKept = 16;
 constexpr std::int64_t kSeenBehind = 64;  // numbers remembered after they left the playlist
 
+/// The first segment of the last kLiveEdge target durations.
+const hls::Segment& live_edge(const hls::Playlist& source) {
+  std::chrono::microseconds listed{0};
+  auto first = source.segments.size();
+  while (first > 0 && listed + source.segments[first - 1].duration <= kLiveEdge * source.target_duration)
+    listed += source.segments[--first].duration;
+  return source.segments[std::min(first, source.segments.size() - 1)];
+}
+
 std::chrono::milliseconds older_copy_time(const hls::Playlist& source) { return kOlderCopy * source.target_duration; }
 
 }  // namespace
@@ -81,7 +90,9 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   const auto newest = generations_.rbegin()->first;
   outcome.verdict = classify(track, source, now, origin);
   if (outcome.verdict == Verdict::unconfirmed) return outcome;
+  if (track.jump && outcome.verdict != Verdict::restarted) track.mixed = now;
   track.jump.reset();
+  if (outcome.verdict == Verdict::newer) track.only_older_since.reset();
   if (track.known && track.generation < newest) {
     // Another track has detected a restart. This track may receive the old run for older_copy_time() longer.
     if (outcome.verdict == Verdict::restarted || now - current().opened > older_copy_time(source)) {
@@ -90,6 +101,10 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
     }
   } else if (outcome.verdict == Verdict::restarted) {
     auto opened = next_generation(source, now, track, origin);
+    if (!track.only_older_since) track.only_older_since = now;
+    // A looped playout may repeat its dates.
+    if (origin == track.origin && now - *track.only_older_since > kDatedCopy * source.target_duration)
+      opened = next_generation(source, now, track, origin, false);
     if (lags_behind(track, source, opened)) {
       outcome.verdict = Verdict::older_copy;
     } else {
@@ -114,23 +129,29 @@ void Timeline::begin(base::SteadyTime now) {
 
 // The first segment of the new run follows everything that any track has listed.
 Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTime now, const Track& cause,
-                                     std::size_t origin) const {
+                                     std::size_t origin, bool may_continue) const {
   auto next = forgotten_to_;
   auto discontinuity = forgotten_discontinuity_;
   for (const auto& [name, track] : tracks_) {
     next = std::max(next, track.listed_to);
     discontinuity = std::max(discontinuity, track.last_discontinuity);
   }
-  const auto& first = source.segments.front();
+  const bool is_joined = next > 0 && !source.ended;  // viewers have listed what was live before
+  const auto& first = is_joined ? live_edge(source) : source.segments.front();
   const auto own = std::max<std::int64_t>(1, first.discontinuities);
   const bool has_moved = origin != cause.origin;
-  Generation opened{"", next - first.msn, discontinuity + own - first.discontinuity_sequence, now,
-                    has_moved ? origin : current().origin};
+  Generation opened{"",
+                    next - first.msn,
+                    discontinuity + own - first.discontinuity_sequence,
+                    now,
+                    has_moved ? origin : current().origin,
+                    false,
+                    is_joined ? next : 0};
   if (next == 0) {  // nothing was listed yet: all balancers begin with the same number
     opened.msn_shift = -(first.msn / kLargestFirst * kLargestFirst);
     opened.discontinuity_shift = -(first.discontinuity_sequence / kLargestFirst * kLargestFirst);
   }
-  if (has_moved && !cause.seen.empty()) continue_numbering(cause, source, opened);
+  if (may_continue && !cause.seen.empty()) continue_numbering(cause, source, opened, has_moved);
   return opened;
 }
 
@@ -166,12 +187,12 @@ base::Result<std::shared_ptr<const hls::Playlist>> Timeline::for_viewers(Track& 
   }
   const auto& present = generation(track.generation);
   const auto shift = present.msn_shift;
-  const hls::Joint joint{shift, track.discontinuity_shift, track.generation, present.goes_on};
+  const hls::Joint joint{shift, track.discontinuity_shift, track.generation, present.goes_on, {}, present.first};
   if (track.tail) {
     if (auto joined = append_to_tail(track, source, joint, limits)) return joined;
     track.tail.reset();
   }
-  const auto floor = std::max(track.floor, track.first);
+  const auto floor = std::max({track.floor, track.first, present.first});
   if (shift == 0 && track.discontinuity_shift == 0 && source.media_sequence >= floor) {
     auto shown = std::make_shared<hls::Playlist>(source);
     for (auto& segment : shown->segments) segment.generation = track.generation;

@@ -7,20 +7,25 @@
 //   older_copy    the same timeline from another cache of the origin: it ends earlier, its names are the known ones,
 //                 and at most kOlderCopy target durations are missing. The last good playlist stays. When only older
 //                 copies arrive for that long, it is a restart
-//   restarted     the end went back by more, or most of the known numbers have other names or dates now, or the numbers
-//                 jumped ahead by more than time allows, twice
-//   unconfirmed   the numbers jumped ahead by more than time allows, or begin above kLargestFirst, once: the last good
-//                 playlist stays
+//   unconfirmed   another line: the end went back by more, or most of the known numbers have other names or dates now,
+//                 or the numbers jumped ahead by more than time allows. A single stale response of a cache looks the
+//                 same, so the last good playlist stays
+//   restarted     two responses in a row are of the same other line, the second is longer, and none of the known line
+//                 came between. A source whose responses alternated between two lines within the last kMixedFor target
+//                 durations must stay on the other one for kMixedConfirmation of them
 //
-// A restart opens a generation of the channel: a new epoch (part of every link, so that a reused file name never shows
-// the former content) and new shifts, above everything that any track has listed. Tracks that see the restart later
-// join the generation that the first one opened, so that one number is the same media time in all of them. The old tail
-// stays listed, joined by EXT-X-DISCONTINUITY, until the window has passed it.
+// Of a restart only the live edge (kLiveEdge target durations) is appended: what is older was missed. It opens a
+// generation of the channel: a new epoch (part of every link, so that a reused file name never shows the former
+// content) and new shifts, above everything that any track has listed. Tracks that see the restart later join the
+// generation that the first one opened, so that one number is the same media time in all of them. The old tail stays
+// listed, joined by EXT-X-DISCONTINUITY, until the window has passed it.
 //
-// The channel's origins may number and name the same media differently. A restart that comes with a change of the
-// origin is therefore compared with what was listed: by dates, otherwise by names and durations (origin_alignment.cpp).
-// When the two overlap or are adjacent, the new generation continues the old numbers without a discontinuity. When at
-// most hls::kMaxHole segments are missing between them, it continues as well, and these are listed as gaps (EXT-X-GAP).
+// The origins of a channel, and the packagers behind one URL, may number and name the same media differently. A restart
+// is therefore compared with what was listed: by dates, and when it comes with a change of the origin otherwise by
+// names and durations (origin_alignment.cpp). A packager that begins again reuses its names, and a looped playout its
+// names and durations, so these identify nothing without a change of the origin. When the two overlap or are adjacent,
+// the new generation continues the old numbers without a discontinuity. When at most hls::kMaxHole segments are missing
+// between them, it continues as well, and these are listed as gaps (EXT-X-GAP).
 
 #include <chrono>
 #include <cstdint>
@@ -40,6 +45,16 @@ namespace tribune::balancer {
 
 /// The largest lag of an older copy, and the time for which only older copies are accepted, in target durations.
 inline constexpr int kOlderCopy = 3;
+/// The same for a line whose dates show that it is the known media, in target durations.
+inline constexpr int kDatedCopy = 10;
+
+/// Of a restarted source, only this many target durations at its end are listed.
+inline constexpr int kLiveEdge = 3;
+
+/// In target durations: how long a source is mistrusted that sent two lines in turn, and for how long only the other
+/// line must come until it is believed then.
+inline constexpr int kMixedFor = 60;
+inline constexpr int kMixedConfirmation = 4;
 
 /// Larger numbers of a new track are accepted only when a second playlist confirms them, and then as a restart of the
 /// track. Numbers that are derived from a clock in milliseconds are smaller.
@@ -55,6 +70,7 @@ struct Generation {
   base::SteadyTime opened{};
   std::size_t origin = 0;  // the origin of its segments' names: 0 is the source's own, n the n-th backup
   bool goes_on = false;    // it continues the media of the generation before
+  std::int64_t first = 0;  // in viewers' numbering: it lists nothing below it
 };
 
 /// Owned by one worker.
@@ -122,11 +138,13 @@ class Timeline {
     std::int64_t expires = 0;
     std::int64_t pace_kbps = 0;
   };
-  /// Numbers that a second playlist must confirm.
+  /// Another line of the source, which a further playlist must confirm.
   struct Jump {
     std::int64_t first;
     std::int64_t end;
-    base::SteadyTime at;
+    std::int32_t trailing_parts;
+    base::SteadyTime at;  // of the first playlist
+    std::uint64_t name;   // of its last segment
   };
   struct Track {
     bool known = false;
@@ -142,7 +160,8 @@ class Timeline {
     std::int64_t last_discontinuity = 0;
     base::SteadyTime changed{};
     std::optional<base::SteadyTime> only_older_since;
-    std::optional<Jump> jump;  // in the source's numbering, as last received
+    std::optional<Jump> jump;               // in the source's numbering, as last received
+    std::optional<base::SteadyTime> mixed;  // when the known line returned after a playlist of another one
     std::vector<LinkTerms> terms;
     std::chrono::milliseconds span{0};  // of the last playlist
     std::optional<base::SteadyTime> live_until;
@@ -164,24 +183,28 @@ class Timeline {
   Verdict classify(Track&, const hls::Playlist&, base::SteadyTime now, std::size_t origin) const;
   bool is_older_copy(const Track&, const hls::Playlist&) const;
   static bool mostly_differs(const Track&, const hls::Playlist&);
-  /// Whether the playlist continues a jump that was seen before; otherwise remembers the jump.
-  static bool is_confirmed(Track&, const hls::Playlist&, base::SteadyTime now);
+  /// Whether the playlist continues a jump that was seen before; otherwise remembers the jump. `is_ahead`: the numbers
+  /// went ahead, so that no older copy can look like it, and an unchanged playlist confirms it after a target duration.
+  static bool is_confirmed(Track&, const hls::Playlist&, base::SteadyTime now, bool is_ahead);
+  /// Whether the name of a segment that the jump had is another one now: names of this source identify nothing.
+  static bool is_renamed(const Jump&, const hls::Playlist&);
   bool is_out_of_range(const hls::Playlist&) const;
   static bool jumped_too_far(const Track&, const hls::Playlist&, base::SteadyTime now);
 
   // origin_alignment.cpp
-  /// The offset from the source's numbers to those that the track has seen, by dates, by names or by
-  /// offset_over_gap(); nullopt when none of them determines it.
-  static std::optional<std::int64_t> offset_to(const Track&, const hls::Playlist&);
+  /// The offset from the source's numbers to those that the track has seen, by dates or, after a change of the origin,
+  /// by names or by offset_over_gap(); nullopt when none of them determines it.
+  static std::optional<std::int64_t> offset_to(const Track&, const hls::Playlist&, bool has_moved);
   /// The same for a source that begins 1 to hls::kMaxHole segments after those that the track has seen.
   static std::optional<std::int64_t> offset_over_gap(const Track&, const hls::Playlist&);
   /// Makes the generation continue the track's numbers when the playlist does.
-  void continue_numbering(const Track&, const hls::Playlist&, Generation&) const;
+  void continue_numbering(const Track&, const hls::Playlist&, Generation&, bool has_moved) const;
   /// Whether the generation continues and the playlist ends where this track's viewers already are.
   static bool lags_behind(const Track&, const hls::Playlist&, const Generation&);
 
   // timeline.cpp
-  Generation next_generation(const hls::Playlist&, base::SteadyTime now, const Track& cause, std::size_t origin) const;
+  Generation next_generation(const hls::Playlist&, base::SteadyTime now, const Track& cause, std::size_t origin,
+                             bool may_continue = true) const;
   void open_generation(Generation);
   void enter_generation(Track&);
   /// The source appended to the tail; null when the window has passed the tail, or when the two cannot be joined.

@@ -51,6 +51,7 @@ std::string Timeline::save_channel(base::SteadyTime now, base::WallTime wall) co
     w.member("index", std::int64_t{index}).member("epoch", g.epoch).member("msn_shift", g.msn_shift);
     w.member("discontinuity_shift", g.discontinuity_shift).member("opened", to_wall_ms(g.opened, now, wall));
     w.member("origin", static_cast<std::int64_t>(g.origin)).member("goes_on", g.goes_on);
+    w.member("first", g.first);
     w.end_object();
   }
   return w.end_array().end_object().take();
@@ -79,7 +80,8 @@ void Timeline::load_channel(std::string_view record, base::SteadyTime now, base:
                    item.whole("discontinuity_shift").value_or(0),
                    to_steady(item.whole("opened").value_or(0), now, wall),
                    static_cast<std::size_t>(std::max<std::int64_t>(0, item.whole("origin").value_or(0))),
-                   item.flag("goes_on").value_or(false)};
+                   item.flag("goes_on").value_or(false),
+                   number(item, "first")};
   }
 }
 

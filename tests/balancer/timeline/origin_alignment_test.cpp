@@ -271,7 +271,7 @@ TEST_CASE("media that does not meet what was listed begins after a discontinuity
   REQUIRE(shown.playlist);
   CHECK(shown.verdict == Verdict::restarted);
   CHECK(shown.playlist->segments.back().discontinuity_sequence == 1);
-  CHECK(shown.playlist->end_msn() == 110);
+  CHECK(shown.playlist->end_msn() == 108);  // the last three target durations of the new media
 }
 
 TEST_CASE("a restart of the process between two origins loses no state") {
@@ -282,4 +282,37 @@ TEST_CASE("a restart of the process between two origins loses no state") {
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->media_sequence == 105);
   CHECK(shown.playlist->end_msn() == 107);
+}
+
+TEST_CASE("a second packager of the same origin with the same dates continues without a discontinuity") {
+  AlignmentFixture s;
+  s.see(dated(100, 105, 0, "a"), 0);
+  CHECK_FALSE(s.see(dated(7, 12, 2, "b"), 0).playlist);
+  const auto shown = s.see(dated(8, 13, 4, "b"), 0);
+  REQUIRE(shown.playlist);
+  CHECK(shown.verdict == Verdict::restarted);
+  CHECK(shown.playlist->end_msn() == 107);
+  CHECK(shown.playlist->segments.back().discontinuity_sequence == 0);
+}
+
+TEST_CASE("a restarted encoder whose first date follows the last one begins after a discontinuity") {
+  AlignmentFixture s;
+  s.see(dated(100, 105, 0, "a"), 0);
+  CHECK_FALSE(s.see(dated(0, 1, 10, "a"), 0).playlist);
+  const auto shown = s.see(dated(0, 2, 10, "a"), 0);
+  REQUIRE(shown.playlist);
+  CHECK(shown.playlist->end_msn() == 107);
+  CHECK(shown.playlist->segments.back().discontinuity_sequence == 1);
+}
+
+TEST_CASE("dates that show an older copy are waited for, and a playout that repeats its dates is believed in the end") {
+  AlignmentFixture s;
+  s.see(dated(100, 140, 0, "a"), 0);
+  std::shared_ptr<const hls::Playlist> shown;
+  int waited = 0;
+  for (; !shown && waited < 60; ++waited) shown = s.see(dated(0, 2 + waited, 0, "a"), 0).playlist;
+  REQUIRE(shown);
+  CHECK(waited > 10);
+  CHECK(waited < 20);
+  CHECK(shown->segments.back().discontinuity_sequence == 1);
 }

@@ -1,5 +1,6 @@
 """A source with faults: the balancer keeps the last good playlist for a bounded time, and recovers by itself."""
 import gzip
+import re
 import time
 
 import pytest
@@ -192,6 +193,32 @@ def test_a_media_sequence_that_decreases_slightly_never_decreases_the_numbers_of
     event.live.advance()
     player.wait_for_msn(10, within=8)
     assert "#EXT-X-DISCONTINUITY\n" not in player.playlist.text, "an older copy is no restart"
+
+
+@pytest.mark.parametrize("every", [2, 3])
+@pytest.mark.parametrize("other", ["a lagging cache", "another packager"])
+def test_stale_responses_and_a_second_packager_behind_one_url_repeat_nothing(event, other, every):
+    event.live.window, event.live.target = 60, 1
+    event.live.advance(60)
+    late = LiveChannel(event.origin, prefix="/live/demo/other", target=1, window=60, listed=0, first_msn=0,
+                       name="seg" if other == "a lagging cache" else "chunk")
+    asked = 0
+
+    def script(request, wire):
+        nonlocal asked
+        asked += 1
+        late.next_msn = event.live.next_msn - 5
+        source = late if asked % every == 0 else event.live
+        return ok(source.media("v1"), "application/vnd.apple.mpegurl")(request, wire)
+    event.origin.on("/live/demo/v1/index.m3u8", script)
+    event.start()
+    player = event.player().open()
+    player.refresh()   # fails from here on when a number decreases or a text changes
+    for _ in range(8):
+        event.live.advance()
+        segment = player.wait_for_msn(event.live.next_msn - 1)
+        player.play(segment.msn, event.live.bytes_of("v1", segment.msn))
+    assert asked > 8 and len({re.search(r"/media/demo/([^/]+)/", text).group(1) for text in player.texts.values()}) == 1
 
 
 def test_an_ended_source_stays_ended(event, player):
