@@ -28,7 +28,8 @@ const config::Section<NamedLimitSettings>& channel_section() {
       limit_section("channels", "The limits of a channel.", "main")
           .text("opens_at", &NamedLimitSettings::opens_at,
                 "Time from which viewers are admitted (RFC 3339). Viewers that arrive earlier wait; at this time their "
-                "order is drawn by lot, once. Empty: the channel is open.");
+                "order is drawn by lot, once. A correction of the machine's clock counts when it has lasted for ten "
+                "seconds. Empty: the channel is open.");
   return section;
 }
 

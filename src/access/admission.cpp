@@ -20,6 +20,7 @@ Admission::Inner::Inner(const base::Clock& c, base::Log& l, base::Metrics& m, co
     : clock(c),
       log(l),
       settings(s),
+      wall(c),
       sessions(c, m, max_known, labels),
       sharing(l, m, sessions),
       capacity(c, sessions),
@@ -59,16 +60,15 @@ void Admission::configure(const AccessSettings& settings, const std::vector<Chan
   inner.capacity.set_account_rule(inner.settings.account_rule);
   inner.sharing.configure(inner.settings);
   inner.queues.each([](const auto&, ChannelQueue& queue) { queue.is_configured = false; });
-  const auto wall = inner.clock.wall_now();
   for (const auto& fact : facts) {
     auto& queue = inner.queues.at(fact.id);
     const bool is_new = !std::exchange(queue.was_configured, true);
     queue.is_configured = true;
     if (is_new) queue.kbps = positive_kbps_of(fact.mbps);
     if (queue.is_open() && (!is_new || queue.had_lottery())) continue;
-    // The time until the opening is measured once: a step of the wall clock does not open the channel.
-    if (fact.opens_at && *fact.opens_at > wall) {
-      queue.close_until(inner.clock.steady_now() + (*fact.opens_at - wall));
+    if (fact.opens_at && inner.wall.when(*fact.opens_at) > inner.clock.steady_now()) {
+      queue.close_until(*fact.opens_at);
+      queue.schedule_opening(inner.wall);
     } else {
       queue.open(inner.log);
     }
@@ -221,6 +221,8 @@ void Admission::tick(const std::function<void(SessionId)>& on_released) {
   const auto now = inner.clock.steady_now();
   const bool is_second = now - inner.last_second >= std::chrono::seconds{1};
   if (is_second) inner.last_second = now;
+  if (is_second && inner.wall.observe())
+    inner.queues.each([&](const auto&, ChannelQueue& queue) { queue.schedule_opening(inner.wall); });
   inner.admitted.settle_traffic();
   inner.capacity.scopes().expire_nodes(now);
   inner.queues.each([&](const auto&, ChannelQueue& queue) { inner.scheduler.sweep(queue, is_second); });

@@ -19,6 +19,7 @@
 #include "access/channel_queues.h"
 #include "access/sharing_check.h"
 #include "access/ticket_scheduler.h"
+#include "base/settled_wall_clock.h"
 
 namespace tribune::access {
 
@@ -42,6 +43,7 @@ struct Admission::Inner {
   AccessSettings settings;
   bool limits_are_live = false;  // changed while running, in this run or a former one
   base::SteadyTime last_second{};
+  base::SettledWallClock wall;  // for opening times
 
   Sessions sessions;
   SharingCheck sharing;

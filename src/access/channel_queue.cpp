@@ -63,14 +63,19 @@ void ChannelQueue::remove_deferred(const QueueLane& lane, std::uint64_t number, 
   if (tickets.empty()) deferred_.erase(entry.node_list);
 }
 
-void ChannelQueue::close_until(base::SteadyTime opening) {
+void ChannelQueue::close_until(base::WallTime opening) {
   is_open_ = false;
-  opens_at_ = opening;
+  opening_ = opening;
   for (auto& lane : lanes) lane->tickets.close_until_opening();
+}
+
+void ChannelQueue::schedule_opening(const base::SettledWallClock& clock) {
+  if (opening_) opens_at_ = clock.when(*opening_);
 }
 
 void ChannelQueue::open(base::Log& log) {
   is_open_ = true;
+  opening_.reset();
   opens_at_.reset();
   for (auto& lane : lanes) {
     if (!lane->tickets.is_before_opening()) continue;

@@ -20,6 +20,7 @@
 #include "access/scope.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/settled_wall_clock.h"
 
 namespace tribune::access {
 
@@ -59,7 +60,10 @@ class ChannelQueue {
   bool is_open() const { return is_open_; }
   const std::optional<base::SteadyTime>& opens_at() const { return opens_at_; }
   bool is_due(base::SteadyTime now) const { return !is_open_ && !(opens_at_ && now < *opens_at_); }
-  void close_until(base::SteadyTime);
+  /// Follow it by schedule_opening().
+  void close_until(base::WallTime);
+  /// Computes opens_at() from the opening of a closed channel.
+  void schedule_opening(const base::SettledWallClock&);
   /// Opens without a lottery when no ticket was issued before.
   void open(base::Log&);
   /// Whether the order of the tickets has been drawn by lot.
@@ -73,6 +77,7 @@ class ChannelQueue {
 
  private:
   bool is_open_ = true;
+  std::optional<base::WallTime> opening_;
   std::optional<base::SteadyTime> opens_at_;
   Deferred deferred_;
 };

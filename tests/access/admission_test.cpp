@@ -471,7 +471,9 @@ TEST_CASE(
   for (int i = 0; i < 50; ++i) early.push_back(gate.ticket(gate.ask()));
   CHECK_FALSE(gate.admission->queue_status("main")->is_open);
   gate.clock.step_wall(1h);
-  gate.pass(15s);
+  gate.pass(8s);
+  gate.clock.step_wall(-1h);  // it was a mistake
+  gate.pass(7s);
   CHECK_FALSE(gate.admission->queue_status("main")->is_open);
   for (const auto& ticket : early) CHECK(gate.is_queued(gate.show(ticket)));
   gate.pass(6s);
@@ -490,6 +492,29 @@ TEST_CASE(
   CHECK(gate.queued(gate.show(late)).ahead == 49);  // one is called
   const auto first = lottery.number_at(1);
   CHECK(gate.is_granted(gate.show(early[first - 1])));
+}
+
+TEST_CASE("an opening follows the wall clock when it is corrected, also after a reload") {
+  for (const auto step : {25s, -25s})
+    for (const bool is_reloaded : {false, true}) {
+      CAPTURE(step.count());
+      CAPTURE(is_reloaded);
+      Gate gate;
+      const auto opening = gate.clock.wall_now() + 2min;
+      gate.open({{"main", 5, opening}});
+      gate.pass(5s);
+      gate.clock.step_wall(step);
+      if (is_reloaded) gate.admission->configure(gate.settings, {{"main", 5, opening}});
+      gate.pass(15s);
+      CHECK(gate.admission->queue_status("main")->opens_in ==
+            std::chrono::ceil<std::chrono::seconds>(opening - gate.clock.wall_now()));
+      while (gate.clock.wall_now() + 1s < opening) {
+        gate.pass(1s);
+        REQUIRE_FALSE(gate.admission->queue_status("main")->is_open);
+      }
+      gate.pass(2s);
+      CHECK(gate.admission->queue_status("main")->is_open);
+    }
 }
 
 TEST_CASE("the waiting time is estimated from the measured outflow, and is absent before an outflow was measured") {

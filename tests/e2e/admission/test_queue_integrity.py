@@ -1,6 +1,7 @@
 """Tickets under abuse, clock changes and connection loss, and the metrics of the queue."""
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 
 from harness.access_api import end_access, request_access, session_of
 from harness.fake_clock import FAKETIME, needs_faked_clock
@@ -88,21 +89,46 @@ def test_hosts_with_clocks_28_s_apart_work_together(event):
     assert event.balancer.admin(f"/status/route?client=127.0.0.1&channel=demo&receipt={receipt}").json["receipts_refused"] == []
 
 
+def stepping_clock(offset):
+    """A clock whose offset is in the file."""
+    return {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_DONT_RESET": "1"}
+
+
+def step_clock(offset, to):
+    fresh = offset.with_name("offset.new")
+    fresh.write_text(to + "\n")
+    fresh.rename(offset)
+
+
+@needs_faked_clock
+def test_an_opening_time_follows_the_correction_of_a_clock_that_was_wrong_at_the_start(limited_event, folder):
+    offset = folder / "offset"
+    offset.write_text("-600s\n")
+    opening = datetime.now(UTC) + timedelta(seconds=5)
+    environment = stepping_clock(offset)
+    event = limited_event(1, environment=environment, node_environment=environment,
+                          access={"channels": [{"id": "demo", "opens_at": opening.isoformat()}]})
+    waiting = request_access(event).json
+    assert waiting["status"] == "queued"
+    assert event.balancer.get("/queue/demo").json["opens_in_seconds"] > 500
+    step_clock(offset, "+0s")
+    wait_until(lambda: request_access(event, ticket=waiting["ticket"]).json["status"] == "granted", 25, "the doors are open")
+    assert datetime.now(UTC) >= opening
+
+
 @needs_faked_clock
 def test_clock_corrections_by_ntp_admit_and_expire_no_session_or_ticket(limited_event, folder):
     offset = folder / "offset"
     offset.write_text("-600s\n")
-    environment = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                   "FAKETIME_DONT_RESET": "1"}
+    environment = stepping_clock(offset)
     event = limited_event(1, environment=environment, node_environment=environment)
     watcher = event.player().open()
     segment = watcher.refresh().segments[-1]
     expected = event.live.bytes_of("v1", segment.msn)
     tickets = [request_access(event).json for _ in range(3)]
     for jump in ("+0s", "+0.4s", "-0.4s", "+0s"):   # the first correction is ten minutes, the later ones are small
-        fresh = folder / "offset.new"
-        fresh.write_text(jump + "\n")
-        fresh.rename(offset)
+        step_clock(offset, jump)
         assert fetch(segment.uri).body == expected, "a link from before the correction"
         watcher.refresh()
         answers = [request_access(event, ticket=t["ticket"]).json for t in tickets]

@@ -1,6 +1,7 @@
 """Tribune as a systemd service: notifications, the watchdog, and the sample configurations in the sandbox of conf/tribune@.service."""
 import configparser
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -86,12 +87,31 @@ exec $as_service $COMMAND
 """
 
 
-def unit(instance):
-    """The settings of the unit's [Service] section, with the instance's name filled in."""
+def sections(name):
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.optionxform = str
-    parser.read(CONF / "tribune@.service")
-    return {key: value.replace("%i", instance).replace("%S", "/var/lib") for key, value in parser["Service"].items()}
+    parser.read(CONF / name)
+    return parser
+
+
+def unit(instance):
+    """The settings of the unit's [Service] section, with the instance's name filled in."""
+    return {key: value.replace("%i", instance).replace("%S", "/var/lib") for key, value in sections("tribune@.service")["Service"].items()}
+
+
+def test_the_start_waits_for_time_synchronisation_once_after_boot_and_for_a_bounded_time(folder):
+    depends = sections("tribune@.service")["Unit"]
+    assert "tribune-clock.service" in depends["After"] and "tribune-clock.service" in depends["Wants"]
+    service = sections("tribune-clock.service")["Service"]
+    assert service["Type"] == "oneshot" and service["RemainAfterExit"] == "yes"
+    command = shlex.split(service["ExecStart"].removeprefix("-"))
+    assert service["ExecStart"].startswith("-") and command[:2] == ["/usr/bin/timeout", "30"]
+    asked = folder / "asked"
+    fake = folder / "timedatectl"
+    fake.write_text(f'#!/bin/sh\necho "$*" >> {asked}\n[ "$(wc -l < {asked})" -lt 2 ] && echo no || echo yes\n')
+    fake.chmod(0o755)
+    subprocess.run(command, env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}, check=True, timeout=stretched(10))
+    assert asked.read_text() == "show -P NTPSynchronized\n" * 2
 
 
 @pytest.mark.release_only("the sandbox is the same for every build")
