@@ -193,6 +193,23 @@ TEST_CASE("a playlist that no player plays, or that players interpret differentl
   }
 }
 
+TEST_CASE("the tags of a playlist decide its kind, wherever they are") {
+  const std::string target = "#EXT-X-TARGETDURATION:2\n", segment = "#EXTINF:2,\na.ts\n",
+                    variant = "#EXT-X-STREAM-INF:BANDWIDTH=1\nb.m3u8\n";
+  struct Case {
+    std::string text;
+    std::optional<bool> multivariant;
+  };
+  for (const auto& c : {Case{target + segment, false}, Case{segment + target, false}, Case{target, false},
+                        Case{variant, true}, Case{variant + target, true}, Case{target + variant, true},
+                        Case{variant + segment, std::nullopt}, Case{"", std::nullopt}}) {
+    CAPTURE(c.text);
+    const auto parsed = hls::parse("#EXTM3U\n" + c.text);
+    if (parsed && c.multivariant) CHECK(parsed->multivariant == *c.multivariant);
+    CHECK(parsed.has_value() == c.multivariant.has_value());
+  }
+}
+
 TEST_CASE("valid attributes of an invalid list are kept") {
   const auto saved = [](const std::string& list) { return hls::salvaged_attributes(list, 0); };
   CHECK(saved("A=1,B:2,C=\"x,y\",D") == "A=1,C=\"x,y\"");

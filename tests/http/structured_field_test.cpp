@@ -78,6 +78,18 @@ TEST_CASE("every violation of the grammar makes the dictionary invalid") {
     CHECK_MESSAGE(!is_valid(invalid), invalid);
 }
 
+TEST_CASE("a number is valid up to its maximum of digits, and not with one more") {
+  for (const std::string sign : {"", "-"}) {
+    const auto a = "a=" + sign;
+    for (const int digits : {1, 12, 15}) CHECK(is_valid(a + std::string(static_cast<std::size_t>(digits), '9')));
+    CHECK_FALSE(is_valid(a + std::string(16, '9')));
+    for (const char* decimal : {"0.0", "999999999999.9", "1.99", "1.999", "999999999999.999"})
+      CHECK(is_valid(a + decimal));
+    for (const char* decimal : {"9999999999999.9", "1.9999", "1.", ".1", "1..1", "1.1.1"})
+      CHECK_FALSE(is_valid(a + decimal));
+  }
+}
+
 TEST_CASE("the members before and after a malformed one are read") {
   const auto members = members_of("a=1,Key=2,b=6e2f-x,c=3");
   REQUIRE(members.size() == 4);

@@ -79,6 +79,31 @@ TEST_CASE("a malformed PROXY header is invalid") {
     CHECK_MESSAGE(read_proxy_header(bad).state == ProxyHeader::State::invalid, bad);
 }
 
+TEST_CASE(
+    "a PROXY header of version 2 has at least its addresses and at most the maximum, and one of version 1 107 bytes") {
+  const auto header_of = [](char family, std::size_t length) {
+    const char head[] = {'\x21', family, static_cast<char>(length >> 8), static_cast<char>(length & 0xff)};
+    return read_proxy_header(after_signature(std::string_view(head, 4)) + std::string(length, '\1'));
+  };
+  using State = ProxyHeader::State;
+  for (const std::size_t longest : {2048u, 2047u}) CHECK(header_of('\x11', longest).state == State::complete);
+  CHECK(header_of('\x11', 2049).state == State::invalid);
+  CHECK(header_of('\x11', 11).state == State::invalid);
+  CHECK(header_of('\x11', 12).client->text() == "1.1.1.1");
+  CHECK(header_of('\x11', 12).client_port == 0x0101);
+  CHECK(header_of('\x21', 35).state == State::invalid);
+  CHECK(header_of('\x21', 36).client->text() == "101:101:101:101:101:101:101:101");
+  CHECK(header_of('\x21', 36).client_port == 0x0101);
+  for (const char other : {'\x00', '\x12', '\x22', '\x31'}) {
+    CHECK(header_of(other, 0).state == State::complete);
+    CHECK_FALSE(header_of(other, 36).client.has_value());
+  }
+  const auto line_of = [](std::size_t length) { return "PROXY UNKNOWN " + std::string(length - 16, 'x') + "\r\n"; };
+  CHECK(read_proxy_header(line_of(106)).state == State::complete);
+  CHECK(read_proxy_header(line_of(107)).length == 107);
+  CHECK(read_proxy_header(line_of(108)).state == State::invalid);
+}
+
 TEST_CASE("a client is too slow after a whole window below the rate") {
   SendRateWatch watch;
   const SendRate rate{8'000, 10s};  // 1000 bytes per second

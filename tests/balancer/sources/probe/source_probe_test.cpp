@@ -102,6 +102,21 @@ TEST_CASE("the init section is the one in force for the segment, with its byte r
   CHECK(target->segment.range == hls::SubRange{5'000, 710});
 }
 
+TEST_CASE("a byte range of the init section counts only when all of it is valid") {
+  const auto range_of_init = [](const std::string& range) {
+    const auto parsed = hls::parse("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"a.mp4\",BYTERANGE=\"" + range +
+                                   "\"\n#EXTINF:2,\na.m4s\n");
+    const auto target = parsed ? probe_target(*parsed, kBase) : std::nullopt;
+    return target ? target->init.range : std::nullopt;
+  };
+  CHECK(range_of_init("1@0") == hls::SubRange{1, 0});
+  CHECK(range_of_init("700@1") == hls::SubRange{700, 1});
+  for (const std::string bad : {"0@0", "-1@0", "1@-1", "1@", "@1", "1@1x", "1x", "1#1", "x", ""}) {
+    CAPTURE(bad);
+    CHECK_FALSE(range_of_init(bad));
+  }
+}
+
 TEST_CASE("only the beginning is requested, from known destinations, and the whole length gives the bandwidth") {
   ProbeFixture s;
   s.answers["http://o/live/init.mp4"] = {206, "bytes 0-99/100", init_section()};
