@@ -67,8 +67,7 @@ void Admission::configure(const AccessSettings& settings, const std::vector<Chan
     if (is_new) queue.kbps = positive_kbps_of(fact.mbps);
     if (queue.is_open() && (!is_new || queue.had_lottery())) continue;
     if (fact.opens_at && inner.wall.when(*fact.opens_at) > inner.clock.steady_now()) {
-      queue.close_until(*fact.opens_at);
-      queue.schedule_opening(inner.wall);
+      queue.close_until(*fact.opens_at, inner.wall);
     } else {
       queue.open(inner.log);
     }

@@ -63,9 +63,10 @@ void ChannelQueue::remove_deferred(const QueueLane& lane, std::uint64_t number, 
   if (tickets.empty()) deferred_.erase(entry.node_list);
 }
 
-void ChannelQueue::close_until(base::WallTime opening) {
+void ChannelQueue::close_until(base::WallTime opening, const base::SettledWallClock& clock) {
   is_open_ = false;
   opening_ = opening;
+  schedule_opening(clock);
   for (auto& lane : lanes) lane->tickets.close_until_opening();
 }
 

@@ -60,9 +60,8 @@ class ChannelQueue {
   bool is_open() const { return is_open_; }
   const std::optional<base::SteadyTime>& opens_at() const { return opens_at_; }
   bool is_due(base::SteadyTime now) const { return !is_open_ && !(opens_at_ && now < *opens_at_); }
-  /// Follow it by schedule_opening().
-  void close_until(base::WallTime);
-  /// Computes opens_at() from the opening of a closed channel.
+  void close_until(base::WallTime, const base::SettledWallClock&);
+  /// Computes opens_at() again: the clock was corrected.
   void schedule_opening(const base::SettledWallClock&);
   /// Opens without a lottery when no ticket was issued before.
   void open(base::Log&);
