@@ -37,6 +37,11 @@ class LinkHolds {
     const std::lock_guard lock(mutex_);
     unlisted_.erase(track);
   }
+  /// The channel has another source: none of the tracks is listed again.
+  void forget_unlisted() {
+    const std::lock_guard lock(mutex_);
+    unlisted_.clear();
+  }
 
   /// The oldest expiry of a link in use.
   std::optional<std::int64_t> oldest(base::SteadyTime now) {

@@ -30,6 +30,18 @@ base::Error too_far_ahead() {
   return {base::ErrorKind::invalid_input, base::Fault::client, false, "_HLS_msn is too far ahead of the playlist"};
 }
 
+std::int64_t SourceSlot::oldest_link_in_use(base::SteadyTime now, base::WallTime wall,
+                                            std::int64_t link_lifetime_s) const {
+  const auto oldest = oldest_link.load(std::memory_order_relaxed);
+  const auto listed_for = listed_for_s.load(std::memory_order_relaxed);
+  const bool is_in_use =
+      now - last_requested() < std::chrono::milliseconds{used_for_ms.load(std::memory_order_relaxed)};
+  if (is_in_use || listed_for == kNeverUnlisted) return oldest;
+  if (listed_for == 0) return kNoLink;
+  // What the next viewer finds listed was first listed within this time.
+  return std::max(oldest, base::unix_seconds(wall) - listed_for + link_lifetime_s);
+}
+
 Source::Source(Environment& environment, std::shared_ptr<SourceSlot> slot, const SourceSettings& settings)
     : environment_(environment), slot_(std::move(slot)), settings_(settings) {}
 

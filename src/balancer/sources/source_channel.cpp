@@ -26,18 +26,6 @@ std::string playlist_key(std::string_view path, std::string_view query) {
   return query.empty() ? std::string(path) : std::string(path) + "?" + std::string(query);
 }
 
-std::int64_t SourceSlot::oldest_link_in_use(base::SteadyTime now, base::WallTime wall,
-                                            std::int64_t link_lifetime_s) const {
-  const auto oldest = oldest_link.load(std::memory_order_relaxed);
-  const auto listed_for = listed_for_s.load(std::memory_order_relaxed);
-  const bool is_in_use =
-      now - last_requested() < std::chrono::milliseconds{used_for_ms.load(std::memory_order_relaxed)};
-  if (is_in_use || listed_for == kNeverUnlisted) return oldest;
-  if (listed_for == 0) return kNoLink;
-  // What the next viewer finds listed was first listed within this time.
-  return std::max(oldest, base::unix_seconds(wall) - listed_for + link_lifetime_s);
-}
-
 std::optional<std::int64_t> ChannelSlot::listed_from(base::SteadyTime now, base::WallTime wall) {
   constexpr std::int64_t kBeforehandSeconds = 60;  // nodes are notified before a link expires
   auto oldest = holds.oldest(now).value_or(kNoLink);
@@ -121,6 +109,7 @@ void SourceChannel::hold_links_of_former_process() {
 void SourceChannel::reset() {
   documents_.close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
   assets_.clear();
+  if (!playlists_.empty()) slot_->holds.forget_unlisted();
   for (auto& [key, entry] : playlists_) {
     if (!entry.refresher) continue;
     hold_links(key, entry);
@@ -417,6 +406,7 @@ void SourceChannel::save_track(const std::string& track) {
 
 void SourceChannel::forget_track(const std::string& track) {
   timeline_.forget(track);
+  slot_->holds.listed_again(track);
   store_.put(kTimelinesTable, config_.id + "\n",
              timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now()));
   store_.erase(kTimelinesTable, config_.id + "\n" + track);

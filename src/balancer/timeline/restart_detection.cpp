@@ -95,16 +95,16 @@ Timeline::Verdict Timeline::classify(Track& track, const hls::Playlist& source, 
   if (is_first) return Verdict::first;
   const auto end = track.seen_end();
   const bool has_moved = origin != track.origin;
-  // Another track has confirmed the other line, a change of the origin was decided by its health, and a process that
-  // has just started has no playlist that could stand.
+  // Another track has confirmed the other timeline, a change of the origin was decided by its health, and a process
+  // that has just started has no playlist that could stand.
   const bool is_expected = track.generation < generations_.rbegin()->first || has_moved || !track.last;
-  const auto other_line = [&](bool is_ahead) {
+  const auto other_timeline = [&](bool is_ahead) {
     return is_confirmed(track, source, now, is_ahead) ? Verdict::restarted : Verdict::unconfirmed;
   };
   const bool ends_earlier =
       source.end_msn() < end || (source.end_msn() == end && source.trailing_parts < track.trailing_parts);
   if (ends_earlier) {
-    if (!is_older_copy(track, source)) return is_expected ? Verdict::restarted : other_line(false);
+    if (!is_older_copy(track, source)) return is_expected ? Verdict::restarted : other_timeline(false);
     if (!track.only_older_since) track.only_older_since = now;
     return now - *track.only_older_since > kOlderCopy * source.target_duration ? Verdict::restarted
                                                                                : Verdict::older_copy;
@@ -114,14 +114,14 @@ Timeline::Verdict Timeline::classify(Track& track, const hls::Playlist& source, 
   if (source.media_sequence >= end) {
     if (!jumped_too_far(track, source, now) && !is_out_of_range(source)) return Verdict::newer;
     const bool is_known = track.generation < generations_.rbegin()->first;
-    return is_known ? Verdict::restarted : other_line(true);
+    return is_known ? Verdict::restarted : other_timeline(true);
   }
   if (!mostly_differs(track, source)) return Verdict::newer;
   // Names that change with every refresh would otherwise restart the channel each time.
   const bool just_opened =
       !has_moved && now - generation(track.generation).opened < 5 * source.target_duration && track.generation > 0;
   if (just_opened || (track.jump && is_renamed(*track.jump, source))) return Verdict::newer;
-  return is_expected ? Verdict::restarted : other_line(false);
+  return is_expected ? Verdict::restarted : other_timeline(false);
 }
 
 bool Timeline::is_renamed(const Jump& jump, const hls::Playlist& source) {

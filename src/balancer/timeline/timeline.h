@@ -7,12 +7,14 @@
 //   older_copy    the same timeline from another cache of the origin: it ends earlier, its names are the known ones,
 //                 and at most kOlderCopy target durations are missing. The last good playlist stays. When only older
 //                 copies arrive for that long, it is a restart
-//   unconfirmed   another line: the end went back by more, or most of the known numbers have other names or dates now,
+//   unconfirmed   another timeline: the end went back by more, or most of the known numbers have other names or dates
+//   now,
 //                 or the numbers jumped ahead by more than time allows. A single stale response of a cache looks the
 //                 same, so the last good playlist stays
-//   restarted     two responses in a row are of the same other line, the second is longer, and none of the known line
-//                 came between. A source whose responses alternated between two lines within the last kMixedFor target
-//                 durations must stay on the other one for kMixedConfirmation of them
+//   restarted     two responses in a row are of the same other timeline, the second is longer, and none of the known
+//   one
+//                 came between. A source whose responses alternated between two timelines within the last kMixedFor
+//                 target durations must stay on the other one for kMixedConfirmation of them
 //
 // Of a restart only the live edge (kLiveEdge target durations) is appended: what is older was missed. It opens a
 // generation of the channel: a new epoch (part of every link, so that a reused file name never shows the former
@@ -45,14 +47,14 @@ namespace tribune::balancer {
 
 /// The largest lag of an older copy, and the time for which only older copies are accepted, in target durations.
 inline constexpr int kOlderCopy = 3;
-/// The same for a line whose dates show that it is the known media, in target durations.
+/// The same for a timeline whose dates show that it is the known media, in target durations.
 inline constexpr int kDatedCopy = 10;
 
 /// Of a restarted source, only this many target durations at its end are listed.
 inline constexpr int kLiveEdge = 3;
 
-/// In target durations: how long a source is mistrusted that sent two lines in turn, and for how long only the other
-/// line must come until it is believed then.
+/// In target durations: how long a source is mistrusted that sent two timelines in turn, and for how long only the
+/// other one must come until it is believed then.
 inline constexpr int kMixedFor = 60;
 inline constexpr int kMixedConfirmation = 4;
 
@@ -138,7 +140,7 @@ class Timeline {
     std::int64_t expires = 0;
     std::int64_t pace_kbps = 0;
   };
-  /// Another line of the source, which a further playlist must confirm.
+  /// Another timeline of the source, which a further playlist must confirm.
   struct Jump {
     std::int64_t first;
     std::int64_t end;
@@ -161,7 +163,7 @@ class Timeline {
     base::SteadyTime changed{};
     std::optional<base::SteadyTime> only_older_since;
     std::optional<Jump> jump;               // in the source's numbering, as last received
-    std::optional<base::SteadyTime> mixed;  // when the known line returned after a playlist of another one
+    std::optional<base::SteadyTime> mixed;  // when the known timeline returned after another one
     std::vector<LinkTerms> terms;
     std::chrono::milliseconds span{0};  // of the last playlist
     std::optional<base::SteadyTime> live_until;

@@ -205,6 +205,28 @@ TEST_CASE("the first viewer after any time finds links that nodes accept already
       }
 }
 
+TEST_CASE("links of an event that nobody requests after a restart are accepted until the channel has another source") {
+  SourcesFixture s;
+  publish(s.origin);
+  publish(s.origin, "http://p/tv/");
+  s.add("demo", "http://o/live/main.m3u8");
+  s.channels.front().link_lifetime = 1min;
+  s.configure();
+  s.origin.set("http://o/live/v/a.m3u8", event_text(10));
+  const auto expiry = first_expiry(s.text("demo", "v/a.m3u8"));
+  s.end();
+  s.begin();
+  s.configure();
+  CHECK_FALSE(s.get("demo", "unknown.m3u8"));  // reaches the owner, so the holds are in force now
+  s.clock.advance(24h);
+  CHECK(is_accepted(s, expiry));
+  s.channels.front().source = "http://p/tv/main.m3u8";
+  s.configure();
+  CHECK_FALSE(s.get("demo", "unknown.m3u8"));
+  s.clock.advance(1s);
+  CHECK_FALSE(is_accepted(s, expiry));
+}
+
 TEST_CASE("links of a recording outlast it for every viewer, whenever they load it") {
   SourcesFixture s;
   publish(s.origin);

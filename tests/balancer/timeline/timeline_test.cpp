@@ -194,7 +194,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("an old line that does not advance is never a restart, and one that has ended is after a target duration") {
+TEST_CASE(
+    "an old timeline that does not advance is never a restart, and one that has ended is after a target duration") {
   TimelineFixture s;
   s.see(live(100, 160));
   for (int poll = 0; poll < 60; ++poll) {
