@@ -230,7 +230,7 @@ void FillRunner::resume() {
 }
 
 void FillRunner::on_done(base::Result<void> result) {
-  if (is_over_) return;
+  if (is_over_ || unusable_head_) return;  // how the rest of a rejected body ends is of no interest
   if (!result) {
     // After the head, only a timeout counts for the circuit: a node that interrupts a body may be forwarding a fault of
     // its origin.

@@ -348,6 +348,21 @@ TEST_CASE("an empty body and an HTML page are asked for again, and then a 502 th
   }
 }
 
+TEST_CASE_FIXTURE(UnhurriedFixture,
+                  "a page whose connection breaks afterwards is one failure, and the next response is served") {
+  const auto seen = node.ask();
+  const auto asked = node.origin();
+  on_origin([&] {
+    ScriptedClient::head(*asked, 200, {{"Content-Type", "text/html"}}, 1'000);
+    ScriptedClient::bytes(*asked, "<html>");
+    ScriptedClient::done(*asked, broken());
+  });
+  node.answer(node.origin(1), body);
+  REQUIRE(seen->wait_end());
+  CHECK(seen->body() == body);
+  CHECK(node.workers.asked() == 2);
+}
+
 TEST_CASE_FIXTURE(FillRunnerFixture, "an origin that sends pages for segments opens its circuit") {
   on_origin([&] {
     node.workers.client().on_asked = [](const std::shared_ptr<Asked>& asked) {
