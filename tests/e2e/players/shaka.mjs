@@ -14,7 +14,7 @@ async function play(url) {
   shaka.polyfill.installAll();
   const video = document.querySelector("video");
   const player = new shaka.Player();
-  const seen = (window.seen = { errors: [], buffering: [], loads: 0, segments: [], appended: [], exchanges: [] });
+  const seen = (window.seen = { errors: [], buffering: [], loads: 0, segments: [], inspected: [], appended: [], exchanges: [] });
   const { RequestType, AdvancedRequestType } = shaka.net.NetworkingEngine;
   const wall = () => Date.now() / 1000;
   // What has no code is no error of Shaka's but one of JavaScript.
@@ -33,8 +33,9 @@ async function play(url) {
     const exchange = { wall: wall(), uri: response.originalUri, from: new URL(response.uri).host, status: response.status };
     if (type === RequestType.MANIFEST) exchange.listed = [listed(response.data)[0], listed(response.data).at(-1)];
     seen.exchanges.push(exchange);
-    // Shaka's parser looks into a segment before it plays: that is no request of a `segment`, and may be loaded again.
-    if (type === RequestType.SEGMENT && context?.type === AdvancedRequestType.MEDIA_SEGMENT && context.segment) seen.segments.push(response.originalUri);
+    // Shaka's parser looks into a segment before it plays: that is no request of a `segment`. What it read is played without a request, or loaded again.
+    if (type === RequestType.SEGMENT && context?.type === AdvancedRequestType.MEDIA_SEGMENT)
+      (context.segment ? seen.segments : seen.inspected).push(response.originalUri);
   });
   window.stats = () => player.getStats();
   try {
