@@ -17,9 +17,7 @@ void MediaRequestFlow::serve(runtime::Worker& worker, MediaExchange exchange, co
 
 void MediaRequestFlow::look_up(runtime::Worker& worker, MediaExchange exchange, MediaRequest media) {
   // The channel: 404 when the channel map does not have it.
-  const auto map = parts_.channels.map();
-  const auto* channel = find_channel(map.get(), *exchange, media);
-  if (!channel || refuse_last_attempt(*exchange, media)) return;
+  if (refuse_unknown_channel(*exchange, media) || refuse_last_attempt(*exchange, media)) return;
 
   // A file in slices answers from its slices, each with a look-up of its own, unless it must be revalidated.
   const auto key = fills_.key_of(media);
@@ -28,7 +26,7 @@ void MediaRequestFlow::look_up(runtime::Worker& worker, MediaExchange exchange, 
 
   // The one entry of the key; when there is none, or it is not fresh, a fill begins: nodes, parents, origin.
   if (refuse_without_memory(*exchange, media, key)) return;
-  const auto found = fills_.find_or_fill(worker, *channel, media, key);
+  const auto found = fills_.find_or_fill(worker, media, key);
 
   // The entry answers: a remembered failure, a stored object, or a fill.
   if (const auto* failure = std::get_if<FillFailure>(&found))
@@ -38,13 +36,12 @@ void MediaRequestFlow::look_up(runtime::Worker& worker, MediaExchange exchange, 
   responder_.serve_fill(worker, std::move(exchange), std::move(media), found);
 }
 
-const contracts::ChannelEntry* MediaRequestFlow::find_channel(const contracts::ChannelMap* map, net::Exchange& exchange,
-                                                              const MediaRequest& media) {
-  const auto* channel = map ? map->find(media.link.channel) : nullptr;
-  if (!channel)
-    refuse(exchange, parts_.metrics_of(media).refused, http::problems::channel_unknown,
-           "the channel is not in the channel map of this node", "channel_unknown");
-  return channel;
+bool MediaRequestFlow::refuse_unknown_channel(net::Exchange& exchange, const MediaRequest& media) {
+  const auto map = parts_.channels.map();
+  if (map && map->find(media.link.channel)) return false;
+  refuse(exchange, parts_.metrics_of(media).refused, http::problems::channel_unknown,
+         "the channel is not in the channel map of this node", "channel_unknown");
+  return true;
 }
 
 bool MediaRequestFlow::refuse_last_attempt(net::Exchange& exchange, const MediaRequest& media) {

@@ -26,7 +26,7 @@ class MediaRequestFlow {
 
  private:
   void look_up(runtime::Worker&, MediaExchange, MediaRequest);
-  const contracts::ChannelEntry* find_channel(const contracts::ChannelMap*, net::Exchange&, const MediaRequest&);
+  bool refuse_unknown_channel(net::Exchange&, const MediaRequest&);
   bool refuse_last_attempt(net::Exchange&, const MediaRequest&);
   bool refuse_without_memory(net::Exchange&, const MediaRequest&, const ObjectKey&);
   void serve_failure(runtime::Worker&, MediaExchange, const MediaRequest&, const SlicedFilePtr&, const FillFailure&);

@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
+#include "contracts/epoch.h"
 #include "contracts/event.h"
 #include "http/uri.h"
 
@@ -19,15 +20,28 @@ tl::unexpected<base::Error> malformed_channel_map(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "channel map: " + std::move(text));
 }
 
+void write_members(json::Writer& w, const OriginSet& origins) {
+  w.member("base", origins.base).key("extra_origins").begin_array();
+  for (const auto& origin : origins.extra_origins) w.value(origin);
+  w.end_array();
+  if (origins.backups.empty()) return;
+  w.key("backups").begin_array();
+  for (const auto& backup : origins.backups) w.value(backup);
+  w.end_array();
+}
+
 void write_channels(json::Writer& w, const std::vector<ChannelEntry>& channels) {
   w.begin_array();
   for (const auto& channel : channels) {
-    w.begin_object().member("id", channel.id).member("base", channel.origins.base).key("extra_origins").begin_array();
-    for (const auto& origin : channel.origins.extra_origins) w.value(origin);
-    w.end_array();
-    if (!channel.origins.backups.empty()) {
-      w.key("backups").begin_array();
-      for (const auto& backup : channel.origins.backups) w.value(backup);
+    w.begin_object().member("id", channel.id);
+    write_members(w, channel.origins);
+    if (!channel.former.empty()) {
+      w.key("former").begin_array();
+      for (const auto& former : channel.former) {
+        w.begin_object();
+        write_members(w, former);
+        w.end_object();
+      }
       w.end_array();
     }
     w.end_object();
@@ -51,23 +65,46 @@ base::Status read_origins(const json::Value& channel, std::string_view name, con
   return {};
 }
 
+base::Result<OriginSet> read_origin_set(const json::Value& value, const std::string& channel) {
+  OriginSet origins;
+  origins.base = value.text("base").value_or("");
+  const auto base = http::parse_uri(origins.base);
+  if (!base || !base->query.empty() || !origins.base.ends_with('/'))
+    return malformed_channel_map("channel " + channel + " has no base URL");
+  if (auto read = read_origins(value, "extra_origins", channel, origins.extra_origins); !read)
+    return tl::unexpected(read.error());
+  if (auto read = read_origins(value, "backups", channel, origins.backups); !read) return tl::unexpected(read.error());
+  return origins;
+}
+
 base::Result<ChannelEntry> read_channel(const json::Value& value) {
   if (!value.is(json::Kind::object)) return malformed_channel_map("a channel is not an object");
   ChannelEntry entry;
   entry.id = value.text("id").value_or("");
   if (!is_id(entry.id)) return malformed_channel_map("a channel has no id");
-  entry.origins.base = value.text("base").value_or("");
-  const auto base = http::parse_uri(entry.origins.base);
-  if (!base || !base->query.empty() || !entry.origins.base.ends_with('/'))
-    return malformed_channel_map("channel " + entry.id + " has no base URL");
-  if (auto read = read_origins(value, "extra_origins", entry.id, entry.origins.extra_origins); !read)
-    return tl::unexpected(read.error());
-  if (auto read = read_origins(value, "backups", entry.id, entry.origins.backups); !read)
-    return tl::unexpected(read.error());
+  auto origins = read_origin_set(value, entry.id);
+  if (!origins) return tl::unexpected(origins.error());
+  entry.origins = std::move(*origins);
+  const auto* former = value.find("former");
+  if (!former) return entry;
+  if (!former->is(json::Kind::array) || former->array.size() > kMaxFormerOrigins)
+    return malformed_channel_map("channel " + entry.id + ": former is not a list, or is too long");
+  for (const auto& one : former->array) {
+    auto known = read_origin_set(one, entry.id);
+    if (!known) return tl::unexpected(known.error());
+    entry.former.push_back(std::move(*known));
+  }
   return entry;
 }
 
 }  // namespace
+
+const OriginSet* ChannelEntry::origins_of(std::string_view epoch) const {
+  if (is_epoch_of(origins, epoch)) return &origins;
+  const auto found =
+      std::find_if(former.begin(), former.end(), [&](const OriginSet& one) { return is_epoch_of(one, epoch); });
+  return found == former.end() ? nullptr : &*found;
+}
 
 const ChannelEntry* ChannelMap::find(std::string_view id) const {
   const auto found = std::find_if(channels.begin(), channels.end(), [&](const ChannelEntry& c) { return c.id == id; });
@@ -84,6 +121,18 @@ ChannelMap channel_map(const Event& event) {
   json::Writer content;
   write_channels(content, map.channels);
   map.version = base::to_hex(base::sha256(content.text())).substr(0, 16);
+  return map;
+}
+
+ChannelMap with_former(ChannelMap map, const ChannelMap& known) {
+  for (auto& channel : map.channels) {
+    const auto* before = known.find(channel.id);
+    if (!before) continue;
+    channel.former = before->former;
+    if (!(before->origins == channel.origins)) channel.former.insert(channel.former.begin(), before->origins);
+    std::erase(channel.former, channel.origins);
+    channel.former.resize(std::min(channel.former.size(), kMaxFormerOrigins));
+  }
   return map;
 }
 

@@ -75,16 +75,18 @@ base::Status ChannelMapStore::update(const std::string& json, const std::string&
   if (!listed) return tl::unexpected(listed.error());
   const bool has_listed = *listed && take_listed(std::move(**listed), balancer, now, configured);
   const auto known = map_.get();
+  if (known) *map = contracts::with_former(std::move(*map), *known);
   const bool is_known = known && *known == *map;
   if (is_known && !has_listed) return {};
+  const auto stored = contracts::heartbeat_answer(contracts::to_json(*map), {}, *listed_.get(), "");
   if (!is_known) {
     log_.info("cache_node", "channel_map_changed", {{"version", map->version}, {"channels", map->channels.size()}});
     map_.publish(std::make_shared<const contracts::ChannelMap>(std::move(*map)));
   }
   if (path_.empty()) return {};
   // Does not capture `this`: the maintenance thread finishes its work after this object is destroyed.
-  disk_maintenance_.add([path = path_, &log = log_, json] {
-    if (const auto kept = base::replace_file(path, json); !kept)
+  disk_maintenance_.add([path = path_, &log = log_, stored] {
+    if (const auto kept = base::replace_file(path, stored); !kept)
       log.warning("cache_node", "channel_map_not_kept", {{"error", kept.error().text}});
   });
   return {};

@@ -78,16 +78,16 @@ void add_parents(const Making& m, const ObjectKey& key) {
   }
 }
 
-void add_origins(const Making& m, const contracts::ChannelEntry& channel, const http::Uri& uri) {
+void add_origins(const Making& m, const contracts::OriginSet& origins, const http::Uri& uri) {
   FillCandidate candidate;
   candidate.name = uri.origin();
   candidate.url = uri.text();
-  candidate.allowed_origins = contracts::allowed_origins(channel.origins);
+  candidate.allowed_origins = contracts::allowed_origins(origins);
   candidate.deadlines = m.view.fill.deadlines;
   candidate.allow_special_addresses = m.view.fill.allow_special_addresses;
   candidate.circuit = m.view.fill.circuit;
   m.candidates.push_back(candidate);
-  for (const auto& backup : contracts::backup_uris(channel.origins, uri)) {
+  for (const auto& backup : contracts::backup_uris(origins, uri)) {
     auto other = candidate;
     other.name = backup.origin();
     other.url = backup.text();
@@ -118,10 +118,10 @@ http::Headers Signing::fields(const FillCandidate& to, base::WallTime now) const
 }
 
 base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peers,
-                                         const contracts::ChannelEntry& channel, const contracts::Link& link,
+                                         const contracts::OriginSet& origins, const contracts::Link& link,
                                          const ObjectKey& key, Asker asker, base::WallTime now,
                                          KnownPurges::Covering purges) {
-  const auto uri = contracts::to_uri(channel.origins, link.path, link.origin_query);
+  const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
   if (!uri) return tl::unexpected(uri.error());
   FillSource source;
   source.retention = retention_of(view.retention_rules, link.channel, link.path);
@@ -147,11 +147,11 @@ base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peer
   if (asks_peers && !view.settings.group.empty() && asker.kind != Asker::Kind::stranded)
     near = neighbours(making, peers, key);
   for (const auto& step : view.settings.fill) {
-    if (step == "origin") add_origins(making, channel, *uri);
+    if (step == "origin") add_origins(making, origins, *uri);
     if (step == "peers" && !is_peers) append_candidates(source.candidates, std::move(near.before));
     if (step == "parent" && asks_parents) add_parents(making, key);
   }
-  if (source.candidates.empty()) add_origins(making, channel, *uri);
+  if (source.candidates.empty()) add_origins(making, origins, *uri);
   append_candidates(source.candidates, std::move(near.behind));
   return source;
 }

@@ -31,8 +31,8 @@
 #include "cache_node/objects/sliced_files.h"
 #include "cache_node/policy/vary_rules.h"
 #include "cache_node/settings/node_view.h"
-#include "contracts/channel_map.h"
 #include "contracts/link.h"
+#include "contracts/origin_path.h"
 #include "contracts/peer_mark.h"
 #include "http/message.h"
 #include "net/client/http_client.h"
@@ -85,7 +85,7 @@ struct FillSource {
 
 /// `purges`: those that cover the object. When they exceed the limit of a request, no other node is asked, unless the
 /// configuration has no origin. Errors: invalid_input for a path that does not exist at the channel's origins.
-base::Result<FillSource> fill_candidates(const NodeView&, const Peers&, const contracts::ChannelEntry&,
+base::Result<FillSource> fill_candidates(const NodeView&, const Peers&, const contracts::OriginSet&,
                                          const contracts::Link&, const ObjectKey&, Asker, base::WallTime now,
                                          KnownPurges::Covering purges = {});
 

@@ -1,6 +1,7 @@
 #include "cache_node/request/fill_starter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/memory.h"
 #include "cache_node/objects/object_key.h"
@@ -10,7 +11,9 @@
 namespace tribune::cache_node {
 
 namespace {
-constexpr std::chrono::seconds kMissingOriginRemembered{1};
+constexpr std::chrono::seconds kFailureRemembered{1};
+constexpr std::chrono::seconds kMapAwaited{2};  // heartbeats, whose responses have the map, are sent every second
+constexpr std::chrono::milliseconds kMapPeriod{20};
 constexpr std::int64_t kWarmLinkSeconds = 60;
 
 FillFailure channel_unknown() {
@@ -21,7 +24,7 @@ FillFailure channel_unknown() {
 FillStarter::FillStarter(const MediaFlowParts& parts, const MediaRequestReader& reader,
                          const std::vector<std::unique_ptr<runtime::Worker>>& workers)
     : parts_(parts), reader_(reader) {
-  for (const auto& worker : workers) running_.push_back(std::make_unique<runtime::TaskSet<FillRunner>>(worker->loop));
+  for (const auto& worker : workers) by_worker_.push_back(std::make_unique<OfWorker>(worker->loop));
 }
 
 ObjectKey FillStarter::key_of(const MediaRequest& media) const {
@@ -30,11 +33,10 @@ ObjectKey FillStarter::key_of(const MediaRequest& media) const {
 
 // --- Coalescing ---
 
-ObjectIndex::Found FillStarter::find_or_fill(runtime::Worker& worker, const contracts::ChannelEntry& channel,
-                                             const MediaRequest& media, const ObjectKey& key) {
+ObjectIndex::Found FillStarter::find_or_fill(runtime::Worker& worker, const MediaRequest& media, const ObjectKey& key) {
   auto found = find(key, media);
   if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began)
-    start(worker, channel, media, joined->fill);
+    begin(worker, {media, joined->fill});
   return found;
 }
 
@@ -67,15 +69,14 @@ bool FillStarter::is_usable(const ObjectIndex::Found& found, const MediaRequest&
 ObjectIndex::Found FillStarter::find_or_fill_slice(runtime::Worker& worker, const MediaRequest& media,
                                                    const SlicedFilePtr& file, std::uint64_t number) {
   const auto map = parts_.channels.map();
-  const auto* channel = map ? map->find(media.link.channel) : nullptr;
-  if (!channel) return channel_unknown();
+  if (!map || !map->find(media.link.channel)) return channel_unknown();
   const auto key = file->slice_key(number);
   if (lacks_memory(key))
     return FillFailure{&http::problems::overloaded, "this node has too little memory for another object",
                        "memory_scarce"};
   auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   if (const auto* joined = std::get_if<ObjectIndex::Joined>(&found); joined && joined->began)
-    start(worker, *channel, media, joined->fill, file, number);
+    begin(worker, {media, joined->fill, file, number});
   return found;
 }
 
@@ -95,8 +96,7 @@ bool FillStarter::needs_new_fill(const ObjectKey& key) const {
 FillStarter::WarmResult FillStarter::warm(runtime::Worker& worker, std::string_view target) {
   const auto media = reader_.read_target(target);
   const auto map = parts_.channels.map();
-  const auto* channel = media && map ? map->find(media->link.channel) : nullptr;
-  if (!channel) return WarmResult::refused;
+  if (!media || !map || !map->find(media->link.channel)) return WarmResult::refused;
   const auto key = object_key(parts_.view.get()->query_rules, media->link);
   if (parts_.index.sliced().find(key.id)) return WarmResult::known;
   if (base::Memory::of_process().level() != base::MemoryLevel::plenty && needs_new_fill(key))
@@ -104,7 +104,7 @@ FillStarter::WarmResult FillStarter::warm(runtime::Worker& worker, std::string_v
   const auto found = parts_.index.find_or_begin(key, parts_.clock.steady_now());
   const auto* joined = std::get_if<ObjectIndex::Joined>(&found);
   if (!joined || !joined->began) return WarmResult::known;
-  start(worker, *channel, *media, joined->fill);
+  begin(worker, {*media, joined->fill});
   return WarmResult::began;
 }
 
@@ -141,26 +141,53 @@ std::optional<ObjectKey> FillStarter::warm_object(runtime::Worker& worker, const
 
 // --- Candidates ---
 
-void FillStarter::start(runtime::Worker& worker, const contracts::ChannelEntry& channel, const MediaRequest& media,
-                        const std::shared_ptr<Fill>& fill, const SlicedFilePtr& file, std::uint64_t slice) {
+void FillStarter::begin(runtime::Worker& worker, Beginning beginning) {
+  const auto& link = beginning.media.link;
+  const auto map = parts_.channels.map();
+  const auto* channel = map ? map->find(link.channel) : nullptr;
+  const auto* origins = channel ? channel->origins_of(link.epoch) : nullptr;
+  if (origins) return start(worker, *origins, beginning);
+  const auto now = parts_.clock.steady_now();
+  if (beginning.deadline == base::SteadyTime{}) beginning.deadline = now + kMapAwaited;
+  if (now < beginning.deadline) return wait_for_map(worker, std::move(beginning));
+  fail(*beginning.fill, {.problem = &http::problems::node_unavailable,
+                         .detail = "this node does not know the origins of the link's epoch yet",
+                         .reason = "origins_unknown"});
+}
+
+void FillStarter::wait_for_map(runtime::Worker& worker, Beginning beginning) {
+  auto& own = *by_worker_[worker.index];
+  own.waiting.push_back(std::move(beginning));
+  if (!own.timer.pending()) own.timer = worker.loop.after(kMapPeriod, [this, &worker] { retry_waiting(worker); });
+}
+
+void FillStarter::retry_waiting(runtime::Worker& worker) {
+  for (auto& beginning : std::exchange(by_worker_[worker.index]->waiting, {})) begin(worker, std::move(beginning));
+}
+
+void FillStarter::fail(Fill& fill, const FillFailure& failure) {
+  parts_.index.abandon(fill, failure, parts_.clock.steady_now() + kFailureRemembered);
+  fill.fail(failure);
+}
+
+void FillStarter::start(runtime::Worker& worker, const contracts::OriginSet& origins, const Beginning& beginning) {
+  const auto& [media, fill, file, slice, deadline] = beginning;
   const auto view = parts_.view.get();
-  auto source = fill_candidates(*view, *parts_.peers.peers(), channel, media.link, fill->key(), media.asker,
+  auto source = fill_candidates(*view, *parts_.peers.peers(), origins, media.link, fill->key(), media.asker,
                                 parts_.clock.wall_now(), parts_.purges.covering(fill->key().text));
-  if (!source) {
-    const FillFailure failure{.problem = &http::problems::not_found,
-                              .detail = "the link names an origin that the channel does not have",
-                              .reason = "no_such_origin",
-                              .cause = source.error().text};
-    parts_.index.abandon(*fill, failure, parts_.clock.steady_now() + kMissingOriginRemembered);
-    return fill->fail(failure);
-  }
+  if (!source)
+    return fail(*fill, {.problem = &http::problems::not_found,
+                        .detail = "the link names an origin that the channel does not have",
+                        .reason = "no_such_origin",
+                        .cause = source.error().text});
   source->variant = media.variant;
   if (file) {
     source->file = file;
     source->slice = file->slice(slice);
   }
-  auto& runner = running_[worker.index]->add([&](std::function<void()> on_over) {
-    return std::make_unique<FillRunner>(parts_.fills, worker, view->fill, std::move(*source), fill, std::move(on_over));
+  auto& runner = by_worker_[worker.index]->running.add([&](std::function<void()> on_over) {
+    return std::make_unique<FillRunner>(parts_.fills, worker, view->fill, std::move(*source), beginning.fill,
+                                        std::move(on_over));
   });
   runner.start();
 }

@@ -16,8 +16,7 @@ const base::WallTime kNow{std::chrono::seconds{1'750'000'000}};
 
 struct FillCandidatesFixture {
   FillCandidatesFixture() {
-    channel.id = "demo";
-    channel.origins.base = "http://origin.test/live/";
+    origins.base = "http://origin.test/live/";
     view.keys = std::make_shared<const base::KeyRing>(
         std::vector<base::SigningKey>{{"k1", "a secret of sixteen bytes", std::nullopt}});
     view.settings.group = "arena";
@@ -26,7 +25,7 @@ struct FillCandidatesFixture {
   FillSource line(std::string own, int segment = 1, Asker asker = {}, KnownPurges::Covering purges = {}) {
     view.settings.id = std::move(own);
     const contracts::Link link{"demo", "e1", "seg" + std::to_string(segment) + ".ts", "", 1'750'000'000 + 3'600};
-    return fill_candidates(view, peers, channel, link, object_key(link), asker, kNow, std::move(purges)).value();
+    return fill_candidates(view, peers, origins, link, object_key(link), asker, kNow, std::move(purges)).value();
   }
   /// The candidates while the origin is reachable.
   static std::vector<std::string> names(const FillSource& source) {
@@ -41,7 +40,7 @@ struct FillCandidatesFixture {
       if (candidate.is_last_resort) out.push_back(candidate.name);
     return out;
   }
-  contracts::ChannelEntry channel;
+  contracts::OriginSet origins;
   NodeView view;
   Peers peers;
 };
@@ -109,7 +108,7 @@ TEST_CASE_FIXTURE(FillCandidatesFixture,
 TEST_CASE_FIXTURE(FillCandidatesFixture,
                   "backup origins come after the origin, and a node without a group asks no peer") {
   view.settings.group = "";
-  channel.origins.backups = {"http://backup.test"};
+  origins.backups = {"http://backup.test"};
   const auto source = line("a");
   REQUIRE(names(source) == std::vector<std::string>{"http://origin.test", "http://backup.test"});
   CHECK(source.candidates[1].url == "http://backup.test/live/seg1.ts");
