@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+
 #include "cache_node/balancer_link/channel_map_store.h"
 #include "cache_node/disk/disk_health.h"
 #include "cache_node/disk/disk_writer.h"
@@ -74,7 +76,8 @@ class NodeUnderTest {
                 duress,
                 {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
                 known_purges,
-                [this](std::string_view marks) { return !ensure_executed || ensure_executed(marks); }},
+                [this](std::string_view marks) { return !ensure_executed || ensure_executed(marks); },
+                [this] { ++channel_maps_requested; }},
             workers.all())) {
     REQUIRE(files.prepare().has_value());
     REQUIRE(journal.load(store_dir, 64 << 20, index).has_value());
@@ -180,6 +183,7 @@ class NodeUnderTest {
   cache_node::Duress duress;
   cache_node::ChannelTraffic traffic;
   std::function<bool(std::string_view)> ensure_executed;  // set before the first request
+  std::atomic<int> channel_maps_requested{0};
   std::unique_ptr<cache_node::MediaRequestFlow> flow;
 
  private:

@@ -35,9 +35,10 @@ base::Error refused_playlist(std::string text) {
 
 }  // namespace
 
-PlaylistRefresher::PlaylistRefresher(SourceChannel& channel, PlaylistIdentity identity)
+PlaylistRefresher::PlaylistRefresher(SourceChannel& channel, PlaylistIdentity identity, SourceLinks former)
     : channel_(channel),
       identity_(std::move(identity)),
+      links_(std::move(former)),
       media_(channel.worker().client, channel.worker().loop),
       announcer_(channel.push_handler(), channel.worker().loop, channel.services().clock, channel.services().metrics),
       source_(*this, slot_, channel.settings()) {}
@@ -222,6 +223,12 @@ void PlaylistRefresher::announce(const base::Result<Source::Refresh>& refresh) {
   const auto idle =
       std::max<std::chrono::milliseconds>(3 * refresh->facts.target_duration, std::chrono::milliseconds{3'000});
   announcer_.announce(newest_, idle, slot_->state.get()->snapshot);
+}
+
+std::optional<SourceLinks> PlaylistRefresher::take_links() {
+  const auto state = slot_->state.get();
+  if (!state->snapshot || state->facts.is_multivariant) return std::nullopt;
+  return std::move(links_);
 }
 
 void PlaylistRefresher::drain() {

@@ -34,7 +34,8 @@ struct PlaylistIdentity {
 
 class PlaylistRefresher final : public Source::Environment {
  public:
-  PlaylistRefresher(SourceChannel& channel, PlaylistIdentity identity);
+  /// `former`: the links that the former source's playlist of that name listed.
+  PlaylistRefresher(SourceChannel& channel, PlaylistIdentity identity, SourceLinks former = {});
   ~PlaylistRefresher() override;
 
   Source& source() { return source_; }
@@ -44,6 +45,8 @@ class PlaylistRefresher final : public Source::Environment {
   void renew_links() { renew_at_ = 0; }
   const std::shared_ptr<SourceSlot>& slot() const { return slot_; }
   PlaylistIdentity& identity() { return identity_; }
+  /// The listed links of a media playlist, before it is closed.
+  std::optional<SourceLinks> take_links();
 
   base::SteadyTime now() const override;
   std::chrono::milliseconds stale_time() const override;

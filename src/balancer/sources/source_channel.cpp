@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <set>
 
-#include "base/ids.h"
+#include "base/encoding.h"
+#include "base/signing.h"
+#include "contracts/epoch.h"
 
 namespace tribune::balancer {
 namespace {
 
-constexpr std::size_t kEpochCharacters = 8;
 constexpr std::chrono::seconds kSweepPeriod{10};
 constexpr std::string_view kChildrenMark = "\x01";  // prefix of the key of saved child names; no path begins with it
 constexpr std::chrono::seconds kRefetchAfter{
@@ -16,6 +17,12 @@ constexpr std::chrono::seconds kRefetchAfter{
 
 base::Error unknown_playlist() {
   return {base::ErrorKind::not_found, base::Fault::client, false, "the channel has no such playlist"};
+}
+
+/// The id of a source: its URL without the query, which may hold access credentials that change.
+std::string id_of(std::string_view source) {
+  constexpr std::size_t kCharacters = 16;
+  return base::to_hex(base::sha256(source.substr(0, source.find('?')))).substr(0, kCharacters);
 }
 
 bool leads_to_multivariant(hls::UriKind kind) { return kind == hls::UriKind::asset_uri; }
@@ -46,7 +53,7 @@ SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worke
       slot_(std::move(slot)),
       push_handler_(push_handler),
       metrics_(services.metrics, slot_->label),
-      timeline_([] { return base::random_id(kEpochCharacters); }) {}
+      timeline_([this] { return contracts::new_epoch(making_.origins); }) {}
 
 SourceChannel::~SourceChannel() = default;
 
@@ -61,7 +68,7 @@ void SourceChannel::load(const TimelineRecords& records) {
     else if (!key.empty())
       timeline_.load_track(key, record, now, wall);
   }
-  saved_epoch_ = timeline_.current().epoch;
+  saved_revision_ = timeline_.revision();
 }
 
 TimelineRecords SourceChannel::export_records() {
@@ -93,7 +100,19 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
   if (!same_source) logged_flaws_.clear();
   slot_->link_lifetime_s = std::chrono::ceil<std::chrono::seconds>(config.link_lifetime).count();
   if (!slot_->is_loaded) hold_links_of_former_process();
-  if (!same_source || playlists_.empty()) reset();
+  if (same_source && !playlists_.empty()) return;
+  reset();
+  use_source();
+}
+
+/// After reset(). The process, or a removed channel with this id, may have had another source before.
+void SourceChannel::use_source() {
+  const bool keeps_epoch = contracts::is_epoch_of(making_.origins, timeline_.current().epoch);
+  if (!timeline_.use_source(id_of(config_.source), keeps_epoch, services_.clock.steady_now())) {
+    former_links_.clear();
+    return timeline_.expect_restart();
+  }
+  services_.log.info("balancer", "source_changed", {{"channel", config_.id}, {"epoch", timeline_.current().epoch}});
 }
 
 /// The viewers of what a former process listed are not known, so all are assumed to have loaded it just now.
@@ -110,9 +129,11 @@ void SourceChannel::reset() {
   documents_.close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
   assets_.clear();
   if (!playlists_.empty()) slot_->holds.forget_unlisted();
+  former_links_.clear();
   for (auto& [key, entry] : playlists_) {
     if (!entry.refresher) continue;
     hold_links(key, entry);
+    if (auto links = entry.refresher->take_links()) former_links_[key] = std::move(*links);
     entry.refresher->close({base::ErrorKind::unavailable, base::Fault::tribune, true, "the channel has a new source"});
     discard(std::move(entry.refresher));
   }
@@ -144,7 +165,10 @@ SourceChannel::Entry& SourceChannel::add(const std::string& key, PlaylistIdentit
 }
 
 PlaylistRefresher& SourceChannel::refresher_of(Entry& entry) {
-  if (!entry.refresher) entry.refresher = std::make_unique<PlaylistRefresher>(*this, entry.identity);
+  if (entry.refresher) return *entry.refresher;
+  auto former = former_links_.extract(playlist_key(entry.identity.path, entry.identity.query));
+  entry.refresher = std::make_unique<PlaylistRefresher>(*this, entry.identity,
+                                                        former ? std::move(former.mapped()) : SourceLinks());
   return *entry.refresher;
 }
 
@@ -412,16 +436,16 @@ void SourceChannel::forget_track(const std::string& track) {
   store_.erase(kTimelinesTable, config_.id + "\n" + track);
 }
 
-bool SourceChannel::is_generation_saved() const { return timeline_.current().epoch == saved_epoch_; }
+bool SourceChannel::is_generation_saved() const { return timeline_.revision() == saved_revision_; }
 
 void SourceChannel::save_generation(std::function<void()> on_saved) {
-  const auto epoch = timeline_.current().epoch;
+  const auto revision = timeline_.revision();
   auto& loop = worker_.loop;
   auto& log = services_.log;
   auto record = timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now());
-  const auto finish = [this, epoch, on_saved = std::move(on_saved), alive = std::weak_ptr<int>(alive_)] {
+  const auto finish = [this, revision, on_saved = std::move(on_saved), alive = std::weak_ptr<int>(alive_)] {
     if (alive.expired()) return;
-    saved_epoch_ = epoch;
+    saved_revision_ = revision;
     on_saved();
   };
   store_.put(kTimelinesTable, config_.id + "\n", std::move(record),

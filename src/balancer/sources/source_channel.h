@@ -76,7 +76,7 @@ class SourceChannel {
   void load(const TimelineRecords&);
   /// The records for a later channel with this id. The newest generation is also on disk.
   TimelineRecords export_records();
-  /// Another source or other origins start with new playlists, on the same timeline.
+  /// Another source or other origins start with new playlists, on the same timeline: another source in a new epoch.
   void configure(const contracts::Channel&, std::shared_ptr<const base::KeyRing>);
 
   /// Delivers the playlist of that key, once the multivariant playlist has named it.
@@ -145,6 +145,7 @@ class SourceChannel {
   const std::string* find_closest(const std::string& key) const;
   void request_closest(const std::string& key, Source::Waiter);
   void publish();
+  void use_source();
   void reset();
   void discard(std::unique_ptr<PlaylistRefresher>);
 
@@ -159,7 +160,8 @@ class SourceChannel {
   SourceOrigins source_origins_{1};
   SourceMetrics metrics_;
   Timeline timeline_;
-  std::string saved_epoch_;
+  std::int64_t saved_revision_ = 0;                       // of the timeline
+  std::map<std::string, SourceLinks> former_links_ = {};  // of the playlists of the former source, by key
   std::set<hls::Flaw> logged_flaws_;
   std::map<std::string, Entry, std::less<>> playlists_;
   std::map<std::string, std::string, std::less<>> reported_;  // by the origin's name: the name that viewers know

@@ -154,7 +154,7 @@ std::shared_ptr<const hls::Playlist> Timeline::append_to_tail(Track& track, cons
   return joined ? std::make_shared<const hls::Playlist>(std::move(*joined)) : nullptr;
 }
 
-std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::Playlist& source, bool has_moved) {
+std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::Playlist& source, Evidence evidence) {
   const auto tolerance_us = std::max<std::int64_t>(1, microseconds{source.target_duration}.count() / 4);
   std::vector<Begin> begins;  // of the segments seen, by date
   std::unordered_map<std::uint64_t, std::vector<std::size_t>> names;
@@ -186,14 +186,15 @@ std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::P
         by_name.add(track.seen_first + static_cast<std::int64_t>(i) - segment.msn);
   }
   const auto dated = by_date.winner();
-  if (dated || !has_moved) return dated;
+  if (evidence == Evidence::all) return dated && dated == by_name.winner() ? dated : std::nullopt;
+  if (dated || evidence == Evidence::dates) return dated;
   const auto named = by_name.winner();
   return named ? named : offset_over_gap(track, source);
 }
 
 void Timeline::continue_numbering(const Track& track, const hls::Playlist& source, Generation& opened,
-                                  bool has_moved) const {
-  const auto offset = offset_to(track, source, has_moved);
+                                  Evidence evidence) const {
+  const auto offset = offset_to(track, source, evidence);
   if (!offset) return;
   const auto& before = generation(track.generation);
   // The numbers meet at `meeting`, in the source's numbering; discontinuities are counted from there.
@@ -205,7 +206,7 @@ void Timeline::continue_numbering(const Track& track, const hls::Playlist& sourc
     if (seen) break;
   }
   // A restarted encoder dates its first segment right after the last one, but its timestamps begin anew.
-  if (!seen && !has_moved) return;
+  if (!seen && evidence == Evidence::dates) return;
   const auto last = track.seen.back().discontinuity;
   const auto discontinuity = seen ? seen->discontinuity : last + source.segments.front().discontinuities;
   if (!seen) meeting = &source.segments.front();

@@ -95,9 +95,10 @@ Timeline::Verdict Timeline::classify(Track& track, const hls::Playlist& source, 
   if (is_first) return Verdict::first;
   const auto end = track.seen_end();
   const bool has_moved = origin != track.origin;
-  // Another track has confirmed the other timeline, a change of the origin was decided by its health, and a process
-  // that has just started has no playlist that could stand.
-  const bool is_expected = track.generation < generations_.rbegin()->first || has_moved || !track.last;
+  // Another track has confirmed the other timeline, a change of the origin was decided by its health, and after a start
+  // or a change of the configuration there is no playlist that could stand.
+  const bool is_expected =
+      track.generation < generations_.rbegin()->first || has_moved || !track.last || track.may_restart;
   const auto other_timeline = [&](bool is_ahead) {
     return is_confirmed(track, source, now, is_ahead) ? Verdict::restarted : Verdict::unconfirmed;
   };

@@ -87,13 +87,22 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   Outcome outcome;
   begin(now);
   auto& track = tracks_[name];
+  if (!current().is_placed) {
+    auto placed = next_generation(source, now, track, origin);
+    placed.epoch = current().epoch;
+    generations_.rbegin()->second = std::move(placed);
+    ++revision_;
+  }
   const auto newest = generations_.rbegin()->first;
-  outcome.verdict = classify(track, source, now, origin);
+  const bool has_new_source = is_of_former_source(track);
+  outcome.verdict = has_new_source ? enter_source(track, source) : classify(track, source, now, origin);
   if (outcome.verdict == Verdict::unconfirmed) return outcome;
   if (track.jump && outcome.verdict != Verdict::restarted) track.mixed = now;
   track.jump.reset();
   if (outcome.verdict == Verdict::newer) track.only_older_since.reset();
-  if (track.known && track.generation < newest) {
+  if (has_new_source) {
+    track.mixed.reset();
+  } else if (track.known && track.generation < newest) {
     // Another track has detected a restart. This track may receive the old run for older_copy_time() longer.
     if (outcome.verdict == Verdict::restarted || now - current().opened > older_copy_time(source)) {
       outcome.verdict = lags_behind(track, source, current()) ? Verdict::older_copy : Verdict::restarted;
@@ -124,7 +133,35 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
 }
 
 void Timeline::begin(base::SteadyTime now) {
-  if (generations_.empty()) generations_[0] = Generation{new_epoch_(), 0, 0, now};
+  if (!generations_.empty()) return;
+  generations_[0] = Generation{new_epoch_(), 0, 0, now};
+  ++revision_;
+}
+
+bool Timeline::use_source(std::string id, bool keeps_epoch, base::SteadyTime now) {
+  const bool is_named = source_ == id;
+  const bool is_other = !keeps_epoch || !(is_named || source_.empty());
+  source_ = std::move(id);
+  if (generations_.empty()) return false;
+  if (!is_named) ++revision_;
+  if (!is_other) return false;
+  Generation opened;
+  opened.opened = now;
+  opened.is_placed = false;
+  open_generation(std::move(opened));
+  source_since_ = generations_.rbegin()->first;
+  return true;
+}
+
+void Timeline::expect_restart() {
+  for (auto& [name, track] : tracks_) track.may_restart = true;
+}
+
+/// The track's first playlist of another source.
+Timeline::Verdict Timeline::enter_source(Track& track, const hls::Playlist& source) {
+  if (lags_behind(track, source, current())) return Verdict::older_copy;
+  enter_generation(track);
+  return Verdict::restarted;
 }
 
 // The first segment of the new run follows everything that any track has listed.
@@ -136,7 +173,9 @@ Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTi
     next = std::max(next, track.listed_to);
     discontinuity = std::max(discontinuity, track.last_discontinuity);
   }
-  const bool is_joined = next > 0 && !source.ended;  // viewers have listed what was live before
+  const bool is_other_source = !current().is_placed;
+  // Viewers have listed what was live before.
+  const bool is_joined = next > 0 && !source.ended && !(is_other_source && source.is_event);
   const auto& first = is_joined ? live_edge(source) : source.segments.front();
   const auto own = std::max<std::int64_t>(1, first.discontinuities);
   const bool has_moved = origin != cause.origin;
@@ -144,14 +183,16 @@ Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTi
                     next - first.msn,
                     discontinuity + own - first.discontinuity_sequence,
                     now,
-                    has_moved ? origin : current().origin,
+                    has_moved && !is_other_source ? origin : current().origin,
                     false,
                     is_joined ? next : 0};
   if (next == 0) {  // nothing was listed yet: all balancers begin with the same number
     opened.msn_shift = -(first.msn / kLargestFirst * kLargestFirst);
     opened.discontinuity_shift = -(first.discontinuity_sequence / kLargestFirst * kLargestFirst);
   }
-  if (may_continue && !cause.seen.empty()) continue_numbering(cause, source, opened, has_moved);
+  if (!may_continue || cause.seen.empty() || (is_other_source && !is_joined)) return opened;
+  const auto evidence = is_other_source ? Evidence::all : has_moved ? Evidence::any : Evidence::dates;
+  continue_numbering(cause, source, opened, evidence);
   return opened;
 }
 
@@ -159,16 +200,19 @@ void Timeline::open_generation(Generation opened) {
   opened.epoch = new_epoch_();
   const auto index = generations_.empty() ? 0 : generations_.rbegin()->first + 1;
   generations_[index] = std::move(opened);
+  ++revision_;
   while (generations_.size() > kGenerationsKept) generations_.erase(generations_.begin());
 }
 
 void Timeline::enter_generation(Track& track) {
   const auto& [index, generation] = *generations_.rbegin();
+  const bool both_slide = track.last && generation.first > 0 && !track.last->is_event;
+  const bool is_joined = !is_of_former_source(track) || generation.goes_on || both_slide;
   track.generation = index;
   track.discontinuity_shift = generation.discontinuity_shift;
   track.floor = track.listed_to;
   // A player that saw the end of a playlist does not load it again, and an interstitial is not played twice.
-  track.tail = track.last && !track.last->ended ? track.last : nullptr;
+  track.tail = track.last && !track.last->ended && is_joined ? track.last : nullptr;
   track.tail_window = 0;
   track.seen.clear();
   track.trailing_parts = 0;
@@ -229,6 +273,7 @@ void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_p
   while (runs.size() > 1 && runs[1].first_msn <= track.first) runs.erase(runs.begin());
   track.listed_to = std::max(track.listed_to, shown->next_msn());
   track.span = span_of(*shown);
+  track.may_restart = false;
   if (!shown->ended) track.live_until = now;
   track.keeps_all = shown->is_event && !shown->ended;
   track.last = std::move(shown);

@@ -29,6 +29,11 @@
 // the new generation continues the old numbers without a discontinuity. When at most hls::kMaxHole segments are missing
 // between them, it continues as well, and these are listed as gaps (EXT-X-GAP).
 
+// Another source of the channel (use_source) opens a generation, too, which its first playlist places above everything
+// that was listed. It needs no confirmation. It continues the old numbers only when dates, names and durations agree,
+// because another encoder may have the same dates, and another film the same names. The old tail stays listed when both
+// have a sliding window; a source that keeps its segments (VOD, EVENT) is listed completely and alone.
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -73,6 +78,7 @@ struct Generation {
   std::size_t origin = 0;  // the origin of its segments' names: 0 is the source's own, n the n-th backup
   bool goes_on = false;    // it continues the media of the generation before
   std::int64_t first = 0;  // in viewers' numbering: it lists nothing below it
+  bool is_placed = true;   // false: its first playlist determines its numbers
 };
 
 /// Owned by one worker.
@@ -97,6 +103,15 @@ class Timeline {
 
   /// Opens the first generation when there is none.
   void begin(base::SteadyTime now);
+
+  /// The source of all further playlists, by an id that is saved. Opens a generation when the former one had another
+  /// id, or when the links of the new one need another epoch; returns whether it did.
+  bool use_source(std::string id, bool keeps_epoch, base::SteadyTime now);
+  /// No former playlist is served any more: another timeline of the source needs no confirmation once.
+  void expect_restart();
+
+  /// Changes with what save_channel() returns, except for forgotten tracks.
+  std::int64_t revision() const { return revision_; }
 
   /// The generation with the index of a segment's or URI's `generation`.
   const Generation& generation(std::uint32_t index) const;
@@ -150,6 +165,7 @@ class Timeline {
   };
   struct Track {
     bool known = false;
+    bool may_restart = false;  // another timeline needs no confirmation
     std::uint32_t generation = 0;
     std::size_t origin = 0;       // of the last playlist
     std::int64_t seen_first = 0;  // source's MSN of seen[0]
@@ -194,13 +210,15 @@ class Timeline {
   static bool jumped_too_far(const Track&, const hls::Playlist&, base::SteadyTime now);
 
   // origin_alignment.cpp
-  /// The offset from the source's numbers to those that the track has seen, by dates or, after a change of the origin,
-  /// by names or by offset_over_gap(); nullopt when none of them determines it.
-  static std::optional<std::int64_t> offset_to(const Track&, const hls::Playlist&, bool has_moved);
+  /// What shows that a playlist has the media that the track has seen: dates; after a change of the origin otherwise
+  /// names and durations or offset_over_gap(); after a change of the source both together.
+  enum class Evidence { dates, any, all };
+  /// The offset from the source's numbers to those that the track has seen; nullopt without that evidence.
+  static std::optional<std::int64_t> offset_to(const Track&, const hls::Playlist&, Evidence);
   /// The same for a source that begins 1 to hls::kMaxHole segments after those that the track has seen.
   static std::optional<std::int64_t> offset_over_gap(const Track&, const hls::Playlist&);
   /// Makes the generation continue the track's numbers when the playlist does.
-  void continue_numbering(const Track&, const hls::Playlist&, Generation&, bool has_moved) const;
+  void continue_numbering(const Track&, const hls::Playlist&, Generation&, Evidence) const;
   /// Whether the generation continues and the playlist ends where this track's viewers already are.
   static bool lags_behind(const Track&, const hls::Playlist&, const Generation&);
 
@@ -208,6 +226,8 @@ class Timeline {
   Generation next_generation(const hls::Playlist&, base::SteadyTime now, const Track& cause, std::size_t origin,
                              bool may_continue = true) const;
   void open_generation(Generation);
+  bool is_of_former_source(const Track& track) const { return track.known && track.generation < source_since_; }
+  Verdict enter_source(Track&, const hls::Playlist&);
   void enter_generation(Track&);
   /// The source appended to the tail; null when the window has passed the tail, or when the two cannot be joined.
   std::shared_ptr<const hls::Playlist> append_to_tail(Track&, const hls::Playlist& source, hls::Joint,
@@ -218,6 +238,9 @@ class Timeline {
 
   std::function<std::string()> new_epoch_;
   std::map<std::uint32_t, Generation> generations_;
+  std::string source_;              // empty: a record of a former version does not name it
+  std::uint32_t source_since_ = 0;  // the index of its first generation
+  std::int64_t revision_ = 0;
   std::int64_t forgotten_to_ = 0;  // the end of the numbers that forgotten tracks have listed
   std::int64_t forgotten_discontinuity_ = 0;
   std::map<std::string, Track> tracks_;

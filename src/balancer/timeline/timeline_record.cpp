@@ -45,6 +45,7 @@ std::vector<std::int64_t> integers(const Value* value) {
 std::string Timeline::save_channel(base::SteadyTime now, base::WallTime wall) const {
   base::json::Writer w;
   w.begin_object().member("forgotten_to", forgotten_to_).member("forgotten_discontinuity", forgotten_discontinuity_);
+  w.member("source", source_).member("source_since", std::int64_t{source_since_});
   w.key("generations").begin_array();
   for (const auto& [index, g] : generations_) {
     w.begin_object();
@@ -52,6 +53,7 @@ std::string Timeline::save_channel(base::SteadyTime now, base::WallTime wall) co
     w.member("discontinuity_shift", g.discontinuity_shift).member("opened", to_wall_ms(g.opened, now, wall));
     w.member("origin", static_cast<std::int64_t>(g.origin)).member("goes_on", g.goes_on);
     w.member("first", g.first);
+    if (!g.is_placed) w.member("is_placed", false);
     w.end_object();
   }
   return w.end_array().end_object().take();
@@ -67,6 +69,8 @@ void Timeline::load_channel(std::string_view record, base::SteadyTime now, base:
   };
   forgotten_to_ = number(*value, "forgotten_to");
   forgotten_discontinuity_ = number(*value, "forgotten_discontinuity");
+  source_ = value->text("source").value_or("");
+  source_since_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(value->whole("source_since").value_or(0), 0, UINT32_MAX));
   for (const auto& item : generations->array) {
     const auto index = item.whole("index");
     const auto epoch = item.text("epoch");
@@ -81,7 +85,8 @@ void Timeline::load_channel(std::string_view record, base::SteadyTime now, base:
                    to_steady(item.whole("opened").value_or(0), now, wall),
                    static_cast<std::size_t>(std::max<std::int64_t>(0, item.whole("origin").value_or(0))),
                    item.flag("goes_on").value_or(false),
-                   number(item, "first")};
+                   number(item, "first"),
+                   item.flag("is_placed").value_or(true)};
   }
 }
 

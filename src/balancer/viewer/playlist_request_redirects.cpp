@@ -3,6 +3,7 @@
 #include "balancer/routing/pathways.h"
 #include "balancer/viewer/playlist_request.h"
 #include "balancer/viewer/playlist_request_flow.h"
+#include "contracts/epoch.h"
 #include "contracts/link.h"
 #include "contracts/origin_path.h"
 #include "http/problem.h"
@@ -36,7 +37,7 @@ void PlaylistRequestFlow::redirect_segment(Viewer& viewer) {
 void PlaylistRequestFlow::redirect_to_origin(Viewer& viewer, const contracts::Link& link) {
   auto origins = contracts::origin_set(viewer.channel->source, viewer.channel->extra_origins);
   const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
-  if (!uri)
+  if (!uri || !contracts::is_epoch_of(origins, link.epoch))
     return refuse(viewer, http::problems::node_unavailable, "the link names an origin that the channel does not have",
                   FlowResult::no_node);
   redirect(viewer, uri->text());

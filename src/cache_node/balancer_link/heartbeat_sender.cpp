@@ -14,6 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kSoonest = 100ms;
+
 base::Counter heartbeats_counter(base::Metrics& m, std::string_view result) {
   return m.counter("tribune_cache_heartbeats_total", "Heartbeats sent to balancers, by result.", {{"result", result}});
 }
@@ -32,6 +34,10 @@ void HeartbeatSender::start() {
   send_all(false);
 }
 
+void HeartbeatSender::send_soon() {
+  if (!stopped_ && parts_.clock.steady_now() - sent_at_ >= kSoonest) send_all(false);
+}
+
 void HeartbeatSender::stop() {
   if (stopped_) return;
   stopped_ = true;
@@ -42,6 +48,7 @@ void HeartbeatSender::stop() {
 
 void HeartbeatSender::send_all(bool stopping) {
   const auto view = parts_.view.get();
+  sent_at_ = parts_.clock.steady_now();
   ++unanswered_;
   auto heartbeat = parts_.next_heartbeat();
   heartbeat.node = view->settings.id;

@@ -38,6 +38,8 @@ class HeartbeatSender {
 
   /// Sends a heartbeat now and one every interval.
   void start();
+  /// Sends one out of turn, for a newer channel map; at most every 100 ms. On its worker.
+  void send_soon();
   /// Sends the last heartbeat, which reports the stop.
   void stop();
   /// Identifies this run of the node in all its messages to balancers.
@@ -66,6 +68,7 @@ class HeartbeatSender {
   base::Counter accepted_, failed_;
   const std::string run_;
   std::int64_t sequence_ = 0;
+  base::SteadyTime sent_at_{};
   bool stopped_ = false;
   std::atomic<int> unanswered_{100};
   net::Timer timer_;

@@ -12,7 +12,7 @@ namespace tribune::cache_node {
 
 namespace {
 constexpr std::chrono::seconds kFailureRemembered{1};
-constexpr std::chrono::seconds kMapAwaited{2};  // heartbeats, whose responses have the map, are sent every second
+constexpr std::chrono::seconds kMapAwaited{2};
 constexpr std::chrono::milliseconds kMapPeriod{20};
 constexpr std::int64_t kWarmLinkSeconds = 60;
 
@@ -158,7 +158,9 @@ void FillStarter::begin(runtime::Worker& worker, Beginning beginning) {
 void FillStarter::wait_for_map(runtime::Worker& worker, Beginning beginning) {
   auto& own = *by_worker_[worker.index];
   own.waiting.push_back(std::move(beginning));
-  if (!own.timer.pending()) own.timer = worker.loop.after(kMapPeriod, [this, &worker] { retry_waiting(worker); });
+  if (own.timer.pending()) return;
+  parts_.request_channel_map();
+  own.timer = worker.loop.after(kMapPeriod, [this, &worker] { retry_waiting(worker); });
 }
 
 void FillStarter::retry_waiting(runtime::Worker& worker) {

@@ -61,6 +61,7 @@ struct MediaFlowParts {
   KnownPurges& purges;
   /// Whether this node has executed all purges that another node's request lists (OrdersHandler::ensure_executed).
   std::function<bool(std::string_view purge_marks)> ensure_executed;
+  std::function<void()> request_channel_map;  // soon, from the balancers; any thread
 
   NodeMetrics& metrics_of(const MediaRequest& media) const { return media.is_from_node() ? node_metrics : metrics; }
   /// Seconds since `stored`, a unix time; never negative.

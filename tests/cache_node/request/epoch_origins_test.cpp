@@ -63,6 +63,7 @@ TEST_CASE_FIXTURE(EpochOriginsFixture, "a link that arrives before the map with 
   const auto other = ask(present);
   node.workers.on(0, [] {});
   CHECK(node.workers.asked() == 0);
+  CHECK(node.channel_maps_requested > 0);
   receive_map(kPresent);
   CHECK(node.origin()->request.url == "http://studio.test/match/seg1.ts");
   node.answer(node.origin(), "of the studio");
