@@ -14,9 +14,9 @@ namespace tribune::contracts {
 /// origins; backups have the same content and do not change it.
 std::string new_epoch(const OriginSet&);
 
-/// Whether paths of that epoch refer to these origins: the source's directory is the same, and the extra origins are the
-/// same or follow those of the epoch. Epochs of another length have no mark, as former versions made them, and refer to
-/// any origins.
+/// Whether paths of that epoch refer to these origins: the source's directory is the same, and the extra origins are
+/// the same or follow those of the epoch. Epochs of another length have no mark, as former versions made them, and
+/// refer to any origins.
 bool is_epoch_of(const OriginSet&, std::string_view epoch);
 
 }  // namespace tribune::contracts

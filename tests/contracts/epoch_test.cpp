@@ -41,7 +41,7 @@ TEST_CASE("an extra origin may be added to a channel that had none") {
 TEST_CASE("an epoch without a mark refers to any origins") {
   const OriginSet origins{"http://o/live/", {}, {}};
   CHECK(is_epoch_of(origins, "k3x0a1b2"));
-  CHECK(is_epoch_of(origins, "k3x0a1b2cdef0"));     // 13 characters
+  CHECK(is_epoch_of(origins, "k3x0a1b2cdef0"));         // 13 characters
   CHECK_FALSE(is_epoch_of(origins, "k3x0a1b2zzzzzz"));  // 14
-  CHECK(is_epoch_of(origins, "k3x0a1b2zzzzzzz"));   // 15
+  CHECK(is_epoch_of(origins, "k3x0a1b2zzzzzzz"));       // 15
 }

@@ -167,8 +167,8 @@ SourceChannel::Entry& SourceChannel::add(const std::string& key, PlaylistIdentit
 PlaylistRefresher& SourceChannel::refresher_of(Entry& entry) {
   if (entry.refresher) return *entry.refresher;
   auto former = former_links_.extract(playlist_key(entry.identity.path, entry.identity.query));
-  entry.refresher = std::make_unique<PlaylistRefresher>(*this, entry.identity,
-                                                        former ? std::move(former.mapped()) : SourceLinks());
+  entry.refresher =
+      std::make_unique<PlaylistRefresher>(*this, entry.identity, former ? std::move(former.mapped()) : SourceLinks());
   return *entry.refresher;
 }
 

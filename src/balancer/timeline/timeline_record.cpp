@@ -70,7 +70,8 @@ void Timeline::load_channel(std::string_view record, base::SteadyTime now, base:
   forgotten_to_ = number(*value, "forgotten_to");
   forgotten_discontinuity_ = number(*value, "forgotten_discontinuity");
   source_ = value->text("source").value_or("");
-  source_since_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(value->whole("source_since").value_or(0), 0, UINT32_MAX));
+  source_since_ =
+      static_cast<std::uint32_t>(std::clamp<std::int64_t>(value->whole("source_since").value_or(0), 0, UINT32_MAX));
   for (const auto& item : generations->array) {
     const auto index = item.whole("index");
     const auto epoch = item.text("epoch");

@@ -117,10 +117,9 @@ http::Headers Signing::fields(const FillCandidate& to, base::WallTime now) const
   return contracts::mark_fields(*keys, mark, object, now);
 }
 
-base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peers,
-                                         const contracts::OriginSet& origins, const contracts::Link& link,
-                                         const ObjectKey& key, Asker asker, base::WallTime now,
-                                         KnownPurges::Covering purges) {
+base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peers, const contracts::OriginSet& origins,
+                                         const contracts::Link& link, const ObjectKey& key, Asker asker,
+                                         base::WallTime now, KnownPurges::Covering purges) {
   const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
   if (!uri) return tl::unexpected(uri.error());
   FillSource source;

@@ -13,11 +13,13 @@ namespace {
 
 const std::string kHead = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n";
 const std::string kFilm = kHead + "#EXTINF:2.0,\nseg0.ts\n#EXTINF:2.0,\nseg1.ts\n#EXT-X-ENDLIST\n";
-const std::string kSequel = kHead + "#EXTINF:2.0,\nseg0.ts\n#EXTINF:2.0,\nseg1.ts\n#EXTINF:2.0,\nseg2.ts\n#EXT-X-ENDLIST\n";
+const std::string kSequel =
+    kHead + "#EXTINF:2.0,\nseg0.ts\n#EXTINF:2.0,\nseg1.ts\n#EXTINF:2.0,\nseg2.ts\n#EXT-X-ENDLIST\n";
 
-struct SourceChangeFixture : SourcesFixture {
-  SourceChangeFixture() {
-    for (const char* base : {"http://o/one/", "http://o/two/", "http://p/one/"}) origin.set(std::string(base) + "main.m3u8", kMain);
+struct ReplacedSource : SourcesFixture {
+  ReplacedSource() {
+    for (const char* base : {"http://o/one/", "http://o/two/", "http://p/one/"})
+      origin.set(std::string(base) + "main.m3u8", kMain);
   }
   void publish_at(const std::string& base, const std::string& text) { origin.set(base + "v/a.m3u8", text); }
   void use(const std::string& source, std::vector<std::string> extra_origins = {}) {
@@ -47,7 +49,7 @@ struct SourceChangeFixture : SourcesFixture {
   }
 };
 
-contracts::OriginSet at(const std::string& base) { return {base, {}, {}}; }
+contracts::OriginSet origins_at(const std::string& base) { return {base, {}, {}}; }
 
 }  // namespace
 
@@ -55,7 +57,7 @@ TEST_CASE("another source opens an epoch of its own, and what is listed keeps it
   // The former source names its segments relatively, and at a host that the channel does not have any more.
   for (const std::string former : {"one", "http://o/one/v/one"}) {
     CAPTURE(former);
-    SourceChangeFixture s;
+    ReplacedSource s;
     s.publish_at("http://o/one/", live_text(0, 8, former));
     s.publish_at("http://p/one/", live_text(5, 8, "two"));
     s.use("http://o/one/main.m3u8");
@@ -69,9 +71,9 @@ TEST_CASE("another source opens an epoch of its own, and what is listed keeps it
     CHECK(std::equal(links.begin(), links.end() - 3, before_links.begin() + 3));
     CHECK(after.find("two5.ts") != std::string::npos);
     const auto epochs = s.epochs_in(after);
-    CHECK(contracts::is_epoch_of(at("http://o/one/"), epochs.front()));
-    CHECK_FALSE(contracts::is_epoch_of(at("http://p/one/"), epochs.front()));
-    CHECK(contracts::is_epoch_of(at("http://p/one/"), epochs.back()));
+    CHECK(contracts::is_epoch_of(origins_at("http://o/one/"), epochs.front()));
+    CHECK_FALSE(contracts::is_epoch_of(origins_at("http://p/one/"), epochs.front()));
+    CHECK(contracts::is_epoch_of(origins_at("http://p/one/"), epochs.back()));
     CHECK(epochs.front() != epochs.back());
   }
 }
@@ -79,7 +81,7 @@ TEST_CASE("another source opens an epoch of its own, and what is listed keeps it
 TEST_CASE("a film after another with the same names is only the second one") {
   for (const bool restarts : {false, true}) {
     CAPTURE(restarts);
-    SourceChangeFixture s;
+    ReplacedSource s;
     s.publish_at("http://o/one/", kFilm);
     s.publish_at("http://o/two/", kSequel);
     s.use("http://o/one/main.m3u8");
@@ -91,12 +93,12 @@ TEST_CASE("a film after another with the same names is only the second one") {
     REQUIRE(sequel.size() == 3);
     for (const auto& link : sequel) CHECK(std::find(film.begin(), film.end(), link) == film.end());
     for (const auto& epoch : s.epochs_in(s.text("demo", "v/a.m3u8")))
-      CHECK(contracts::is_epoch_of(at("http://o/two/"), epoch));
+      CHECK(contracts::is_epoch_of(origins_at("http://o/two/"), epoch));
   }
 }
 
 TEST_CASE("a channel that was removed and comes back with another source is in another epoch") {
-  SourceChangeFixture s;
+  ReplacedSource s;
   s.publish_at("http://o/one/", live_text(5, 8, "seg"));
   s.publish_at("http://o/two/", live_text(5, 8, "seg"));
   s.use("http://o/one/main.m3u8");
@@ -110,7 +112,7 @@ TEST_CASE("a channel that was removed and comes back with another source is in a
 }
 
 TEST_CASE("credentials in the query, backups and further origins do not open an epoch, another set of origins does") {
-  SourceChangeFixture s;
+  ReplacedSource s;
   s.publish_at("http://o/one/", live_text(5, 8, "seg"));
   s.origin.set("http://o/one/main.m3u8?token=2", kMain);
   s.use("http://o/one/main.m3u8", {"http://ads"});
@@ -125,7 +127,7 @@ TEST_CASE("credentials in the query, backups and further origins do not open an 
 }
 
 TEST_CASE("a film behind the same URL with another query is believed at once") {
-  SourceChangeFixture s;
+  ReplacedSource s;
   s.origin.set("http://o/one/film.m3u8?id=1", kFilm);
   s.origin.set("http://o/one/film.m3u8?id=2", kHead + "#EXTINF:2.0,\nother0.ts\n#EXT-X-ENDLIST\n");
   s.use("http://o/one/film.m3u8?id=1");

@@ -34,12 +34,12 @@ hls::Playlist made(Kind kind, std::int64_t first, std::int64_t end, const std::s
   return playlist_of(text);
 }
 
-struct SourceChangeFixture {
+struct TimelineOfTwoSources {
   base::ManualClock clock;
   int epochs = 0;
   Timeline timeline{[this] { return "e" + std::to_string(epochs++); }};
 
-  SourceChangeFixture() { CHECK_FALSE(timeline.use_source("one", true, clock.steady_now())); }
+  TimelineOfTwoSources() { CHECK_FALSE(timeline.use_source("one", true, clock.steady_now())); }
   Timeline::Outcome see(const hls::Playlist& source, const std::string& track = "v") {
     auto outcome = timeline.observe(track, source, 1000, clock.steady_now());
     if (!outcome) FAIL(outcome.error().text);
@@ -94,7 +94,7 @@ TEST_CASE("the first playlist of another source is believed at once, above every
     for (const bool names_alike : {false, true}) {
       CAPTURE(one.name);
       CAPTURE(names_alike);
-      SourceChangeFixture s;
+      TimelineOfTwoSources s;
       const auto before = s.see(made(one.before, 8, 14, "a")).playlist;
       s.change();
       const auto shown = s.see(made(one.after, 0, 5, names_alike ? "a" : "b"));
@@ -122,15 +122,14 @@ TEST_CASE("another source continues the numbers only when dates, names and durat
     bool is_continued;
   };
   const Case cases[] = {
-      {"the same media under another URL", made(Kind::sliding, 103, 108, "a", 6), "a103 a104 |a105 a106 a107 ",
-       true},
+      {"the same media under another URL", made(Kind::sliding, 103, 108, "a", 6), "a103 a104 |a105 a106 a107 ", true},
       {"another camera at the same time", made(Kind::sliding, 103, 108, "b", 6), "|b105 b106 b107 ", false},
       {"names alike without dates", made(Kind::sliding, 103, 108, "a"), "|a105 a106 a107 ", false},
       {"names alike at another time", made(Kind::sliding, 103, 108, "a", 40), "|a105 a106 a107 ", false},
   };
   for (const auto& one : cases) {
     CAPTURE(one.name);
-    SourceChangeFixture s;
+    TimelineOfTwoSources s;
     s.see(made(Kind::sliding, 100, 105, "a", 0));
     s.change();
     const auto shown = s.see(one.after).playlist;
@@ -145,7 +144,7 @@ TEST_CASE("another source continues the numbers only when dates, names and durat
 }
 
 TEST_CASE("all playlists of another source enter its epoch with their first playlist, on one timeline") {
-  SourceChangeFixture s;
+  TimelineOfTwoSources s;
   s.see(made(Kind::sliding, 100, 105, "a"), "v");
   s.see(made(Kind::sliding, 100, 106, "a"), "w");
   s.change();
@@ -163,7 +162,7 @@ TEST_CASE("all playlists of another source enter its epoch with their first play
 TEST_CASE("another source is one after restarts of the process, too, before and after its first playlist") {
   for (const bool before_its_playlist : {false, true}) {
     CAPTURE(before_its_playlist);
-    SourceChangeFixture s;
+    TimelineOfTwoSources s;
     s.see(made(Kind::sliding, 100, 105, "a"));
     if (!before_its_playlist) s.restart_process();
     s.change();
@@ -182,7 +181,7 @@ TEST_CASE("another source is one after restarts of the process, too, before and 
 }
 
 TEST_CASE("sources that change before anybody watches, or again and again, leave no trace in the numbers") {
-  SourceChangeFixture s;
+  TimelineOfTwoSources s;
   s.timeline.begin(s.clock.steady_now());
   s.change("two");
   s.change("three");
@@ -197,7 +196,7 @@ TEST_CASE("sources that change before anybody watches, or again and again, leave
 }
 
 TEST_CASE("a source keeps its epoch unless the links need another one, and a record without a source adopts it") {
-  SourceChangeFixture s;
+  TimelineOfTwoSources s;
   s.see(made(Kind::sliding, 100, 105, "a"));
   CHECK_FALSE(s.timeline.use_source("one", true, s.clock.steady_now()));
   const auto revision = s.timeline.revision();
@@ -214,7 +213,7 @@ TEST_CASE("a source keeps its epoch unless the links need another one, and a rec
 }
 
 TEST_CASE("without a playlist that could stand another timeline needs no confirmation, once") {
-  SourceChangeFixture s;
+  TimelineOfTwoSources s;
   s.see(made(Kind::vod, 0, 5, "a"));
   CHECK(s.see(made(Kind::vod, 0, 5, "b")).verdict == Verdict::unconfirmed);
   s.timeline.expect_restart();
