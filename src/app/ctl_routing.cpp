@@ -1,4 +1,4 @@
-// Commands for cache nodes and the routing of viewers.
+// Commands for channels, cache nodes and the routing of viewers.
 
 #include <fmt/format.h>
 
@@ -149,6 +149,16 @@ std::vector<CtlCommand> routing_commands() {
           "Drain a cache node: route no new viewers to it, and route its viewers to other nodes at their next segments",
           "drain"),
       on_node("undrain", "Return a drained cache node to service", "undrain"),
+      {"end",
+       "End a channel: for an hour the end of its source is believed at once, even while a backup origin advances",
+       {{"CHANNEL", "Id of the channel"}},
+       [](const CtlValues& values) {
+         return CtlRequest{http::Method::post, "/channels/" + encoded(values, "channel") + "/end", ""};
+       },
+       [](const base::json::Value& answer) {
+         return fmt::format("{}: an end of the source is believed at once until {}\n", text_of(answer, "channel"),
+                            text_of(answer, "end_believed_until"));
+       }},
   };
 }
 

@@ -29,6 +29,7 @@
 #include "balancer/slate/slate_handler.h"
 #include "balancer/slate/slate_transitions.h"
 #include "balancer/slate/slates.h"
+#include "balancer/sources/channel_end_handler.h"
 #include "balancer/sources/rendered_playlists.h"
 #include "balancer/sources/sources.h"
 #include "balancer/steering/steering_handler.h"
@@ -148,6 +149,7 @@ class BalancerRole final : public runtime::Role {
     for (auto& route : status_.routes()) routes.push_back(std::move(route));
     for (auto& route : routing_status_.routes()) routes.push_back(std::move(route));
     for (auto& route : orders_.routes()) routes.push_back(std::move(route));
+    for (auto& route : channel_end_.routes()) routes.push_back(std::move(route));
     return routes;
   }
 
@@ -254,6 +256,7 @@ class BalancerRole final : public runtime::Role {
   SessionRouter router_{services_.clock, services_.log, nodes_, files_, admission_};
   StatusHandler status_{nodes_, admission_, pins_, view_};
   RoutingStatusHandler routing_status_{services_.clock, nodes_, router_, view_};
+  ChannelEndHandler channel_end_{services_.clock, services_.log, [this]() -> Sources& { return *sources_; }};
   HeartbeatHandler heartbeats_;
   NodePushHandler node_push_;
   OrderHandler orders_;

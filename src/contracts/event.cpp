@@ -106,7 +106,12 @@ void add_delivery_fields(config::Section<Channel>& section) {
                 "Links of a playlist that has ended are valid for the length of the playlist in addition.")
       .duration("stale_time", &Channel::stale_time, {0ms, 24h},
                 "Time for which a live media playlist is still served after the origin fails to renew it; at least 1.5 "
-                "target durations. See docs/routing.md.");
+                "target durations. See docs/routing.md.")
+      .duration(
+          "hold_end", &Channel::hold_end, {0ms, 1h},
+          "Time for which the end of a live playlist (EXT-X-ENDLIST) is withheld from viewers, because a packager "
+          "that is stopped to be restarted writes it. With backup_origins it is withheld in any case while "
+          "another origin advances. `tribune ctl end CHANNEL` ends the channel at once. See docs/operations.md.");
 }
 
 /// The content of playlists and the responses to players.

@@ -166,6 +166,7 @@ struct Edits {
       false;  // keys that imply the IV get one from the *source's* MSN: needed when the numbering changes
   bool drop_delta_updates = false;     // CAN-SKIP-UNTIL, CAN-SKIP-DATERANGES: a rewritten playlist does not offer them
   bool offer_blocking_reload = false;  // CAN-BLOCK-RELOAD=YES in a media playlist without this attribute
+  bool without_end = false;            // no EXT-X-ENDLIST, and no EXT-X-PLAYLIST-TYPE:VOD
 };
 
 /// Returns the new text of a URI, or nullopt to keep its bytes.

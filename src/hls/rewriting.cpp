@@ -279,4 +279,11 @@ void Rewriting::offer_blocking_reload() {
   insert_before(1, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES");
 }
 
+void Rewriting::drop_end() {
+  for (std::uint32_t line = 0; line < playlist_.lines.size(); ++line) {
+    const auto name = tag_name(playlist_.lines[line].text);
+    if (name == "EXT-X-ENDLIST" || (name == "EXT-X-PLAYLIST-TYPE" && playlist_.vod)) drop(line);
+  }
+}
+
 }  // namespace tribune::hls

@@ -38,6 +38,7 @@ class Rewriting {
   void resolve_query_parameters();  // viewers use another URL, which does not have these keys
   void drop_delta_updates();
   void offer_blocking_reload();
+  void drop_end();
 
   /// Appends lines [first, end) with all changes to `out`. `more_follows`: a last line without a line end gets one.
   void emit(std::uint32_t first, std::uint32_t end, std::string& out, bool more_follows = false);

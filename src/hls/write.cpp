@@ -69,6 +69,7 @@ std::string write(const Playlist& playlist, const MapUri& map, const Edits& edit
   if (edits.explicit_ivs) rewriting.make_ivs_explicit();
   if (edits.drop_delta_updates) rewriting.drop_delta_updates();
   if (edits.offer_blocking_reload) rewriting.offer_blocking_reload();
+  if (edits.without_end) rewriting.drop_end();
   std::string out;
   out.reserve(size + 256);
   rewriting.emit(0, static_cast<std::uint32_t>(playlist.lines.size()), out);

@@ -127,3 +127,16 @@ TEST_CASE("keys of DRM systems have no implied IV") {
   const auto text = test::corpus().at("drm.m3u8");
   CHECK(hls::write(good(text), {}, {.explicit_ivs = true}) == text);
 }
+
+TEST_CASE("a playlist without its end is one of a live channel") {
+  const std::string head = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n";
+  const std::string segments = "#EXTINF:2.0,\na0.ts\n#EXTINF:2.0,\na1.ts\n";
+  const std::string event = "#EXT-X-PLAYLIST-TYPE:EVENT\n", vod = "#EXT-X-PLAYLIST-TYPE:VOD\n",
+                    end = "#EXT-X-ENDLIST\n";
+  const auto written = [](const std::string& text) { return hls::write(good(text), {}, {.without_end = true}); };
+  CHECK(written(head + segments + end) == head + segments);
+  CHECK(written(head + end + segments) == head + segments);
+  CHECK(written(head + event + segments + end) == head + event + segments);
+  CHECK(written(head + vod + segments + end) == head + segments);
+  CHECK(written(head + segments) == head + segments);
+}

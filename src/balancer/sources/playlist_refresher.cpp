@@ -29,6 +29,8 @@ std::vector<std::string> newest_targets(const hls::Playlist& playlist, const std
   return newest;
 }
 
+bool has_end(std::string_view playlist) { return playlist.find("\n#EXT-X-ENDLIST") != std::string_view::npos; }
+
 base::Error refused_playlist(std::string text) {
   return {base::ErrorKind::invalid_input, base::Fault::origin, true, std::move(text)};
 }
@@ -152,8 +154,9 @@ std::unique_ptr<net::Fetch> PlaylistRefresher::fetch(const http::Headers& valida
   if (const auto due = origins.probe_due(now())) probe(*due);
   request_origin_ = origins.choice();
   auto request = request_at(request_origin_);
-  // With 304 or equal text the links of the last refresh would expire.
-  accepts_equal_text_ = !needs_new_links();
+  // With 304 or equal text the links of the last refresh would expire, and an end would be withheld for ever.
+  const bool is_end_due = end_hold_.is_holding() && !EndHold(end_hold_).holds(end_facts(request_origin_), now());
+  accepts_equal_text_ = !needs_new_links() && !is_end_due;
   if (accepts_equal_text_ && text_origin_ == request_origin_)
     request.headers = validators;  // the validators of another origin do not apply
   return channel_.worker().client.get_whole(std::move(request), std::move(on_done));
@@ -167,6 +170,8 @@ void PlaylistRefresher::probe(std::size_t origin) {
         if (!answer) return origin_failed(origin, SourceOrigins::Failure::immediate, answer.error().text);
         if (answer->head.status != 200 || !answer->body.starts_with("#EXTM3U"))
           return origin_failed(origin, SourceOrigins::Failure::immediate, "the response is not a playlist");
+        if (was_live() && !end_facts(origin).is_ended_by_operator && has_end(answer->body))
+          return origin_failed(origin, SourceOrigins::Failure::delayed, "its playlist has ended");
         const auto stalled = stalled_texts_.find(origin);
         if (stalled != stalled_texts_.end() && stalled->second == answer->body)
           return origin_failed(origin, SourceOrigins::Failure::delayed, "the playlist does not change");
@@ -255,6 +260,12 @@ base::Result<Source::Refresh> PlaylistRefresher::parse_playlist(const net::Whole
       return tl::unexpected(refused_playlist("a multivariant playlist instead of a media playlist"));
     return read_multivariant(*playlist, answer.head.final_uri);
   }
+  if (!playlist->ended) {
+    end_hold_.release();
+  } else if (withholds_end(*playlist)) {
+    playlist = hls::parse(hls::write(*playlist, {}, {.without_end = true}), context);
+    if (!playlist) return tl::unexpected(playlist.error());
+  }
   const bool is_to_offer =
       channel_.config().blocking_reload && !playlist->can_block_reload && !playlist->ended && !playlist->vod;
   if (is_to_offer) {
@@ -263,6 +274,23 @@ base::Result<Source::Refresh> PlaylistRefresher::parse_playlist(const net::Whole
   }
   return identity_.may_be_media ? read_media(*playlist, answer.head.final_uri)
                                 : read_only_media(*playlist, answer.head.final_uri);
+}
+
+/// Assets end, and so does what was never live.
+bool PlaylistRefresher::was_live() const {
+  return identity_.depth < kDeepest && !identity_.may_be_multivariant && channel_.timeline().is_live(track());
+}
+
+EndFacts PlaylistRefresher::end_facts(std::size_t origin) const {
+  return {was_live(), channel_.origins().is_other_healthy(origin), channel_.is_ended_by_operator(),
+          channel_.config().hold_end};
+}
+
+bool PlaylistRefresher::withholds_end(const hls::Playlist& source) {
+  const bool is_first = !end_hold_.is_holding();
+  const bool holds = end_hold_.holds(end_facts(request_origin_), now());
+  if (holds && is_first) channel_.on_end_withheld(identity_.path, source.end_msn());
+  return holds;
 }
 
 base::Result<Source::Refresh> PlaylistRefresher::read_media(const hls::Playlist& source, const http::Uri& base) {
@@ -386,6 +414,10 @@ void PlaylistRefresher::on_media_probed(KnownMedia::Result result, const std::op
 
 void PlaylistRefresher::on_refreshed(std::string_view result) {
   channel_.metrics().refreshed(result);
+  if (end_hold_.is_holding()) {
+    if (channel_.origins().count() > 1) stalled_texts_[request_origin_] = last_text_;
+    return origin_failed(request_origin_, SourceOrigins::Failure::delayed, "its playlist has ended");
+  }
   if (channel_.origins().succeeded(request_origin_)) channel_.on_origin_changed(request_origin_, true, "");
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "balancer/node_push/segment_announcer.h"
+#include "balancer/sources/end_hold.h"
 #include "balancer/sources/probe/known_media.h"
 #include "balancer/sources/source.h"
 #include "balancer/sources/source_links.h"
@@ -79,6 +80,9 @@ class PlaylistRefresher final : public Source::Environment {
   void probe(std::size_t origin);
   void origin_failed(std::size_t origin, SourceOrigins::Failure, std::string_view why);
   bool needs_new_links() const;
+  bool was_live() const;
+  EndFacts end_facts(std::size_t origin) const;
+  bool withholds_end(const hls::Playlist&);
   std::int64_t expiry(std::chrono::milliseconds span) const;
   void renew_links_of_ended();
   std::int64_t pace_kbps() const;
@@ -94,6 +98,7 @@ class PlaylistRefresher final : public Source::Environment {
   std::optional<std::size_t> text_origin_;  // the origin of last_text_, whose validators are known
   std::map<std::size_t, std::string>
       stalled_texts_;  // by origin: the unchanged text of an origin that was left because its playlist stalled
+  EndHold end_hold_;   // of the end in the last response
   std::unique_ptr<net::Fetch> probe_;
   std::vector<std::string> newest_;  // the last link targets at a node of the last refresh of a media playlist
   // Members for a source without a multivariant playlist:

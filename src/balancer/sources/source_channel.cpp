@@ -6,12 +6,14 @@
 #include "base/encoding.h"
 #include "base/signing.h"
 #include "contracts/epoch.h"
+#include "hls/numbers.h"
 
 namespace tribune::balancer {
 namespace {
 
 constexpr std::chrono::seconds kSweepPeriod{10};
-constexpr std::string_view kChildrenMark = "\x01";  // prefix of the key of saved child names; no path begins with it
+constexpr std::string_view kChildrenMark = "\x01";  // prefix of the key of saved child names; no path begins with it,
+                                                    // nor with kEndMark
 constexpr std::chrono::seconds kRefetchAfter{
     2};  // an unknown path fetches the multivariant playlist again only after this time
 
@@ -63,7 +65,12 @@ void SourceChannel::load(const TimelineRecords& records) {
   for (const auto& [key, record] : records)
     if (key.empty()) timeline_.load_channel(record, now, wall);
   for (const auto& [key, record] : records) {
-    if (key.starts_with(kChildrenMark))
+    if (key == kEndMark)
+      end_believed_until_ =
+          wall +
+          std::min<std::chrono::seconds>(
+              kEndBelieved, std::chrono::seconds{hls::read_integer(record).value_or(0) - base::unix_seconds(wall)});
+    else if (key.starts_with(kChildrenMark))
       saved_children_[key.substr(kChildrenMark.size())] = record;
     else if (!key.empty())
       timeline_.load_track(key, record, now, wall);
@@ -81,6 +88,7 @@ TimelineRecords SourceChannel::export_records() {
   if (const auto root = playlists_.find(kIndexPath);
       root != playlists_.end() && !saved_children_.contains(std::string(kIndexPath)))
     records[std::string(kChildrenMark) + std::string(kIndexPath)] = root->second.children.save(config_.source);
+  if (is_ended_by_operator()) records[std::string(kEndMark)] = std::to_string(base::unix_seconds(end_believed_until_));
   records[""] = timeline_.save_channel(now, wall);
   if (!is_generation_saved()) store_.put(kTimelinesTable, config_.id + "\n", records[""]);
   return records;
@@ -409,6 +417,11 @@ void SourceChannel::wake(const std::string& key) {
   if (const auto found = playlists_.find(key); found != playlists_.end()) found->second.refresher->source().wake();
 }
 
+void SourceChannel::believe_end(base::WallTime until) {
+  end_believed_until_ = until;
+  source_origins_ = SourceOrigins(source_origins_.count());
+}
+
 void SourceChannel::drain() {
   for (auto& [key, entry] : playlists_) entry.refresher->drain();
 }
@@ -466,6 +479,12 @@ void SourceChannel::on_origin_changed(std::size_t origin, bool is_healthy, std::
   else
     services_.log.warning("balancer", "origin_left", {{"channel", config_.id}, {"origin", name}, {"error", why}});
   if (!is_healthy) metrics_.origin_left();
+}
+
+void SourceChannel::on_end_withheld(std::string_view path, std::int64_t end_msn) {
+  metrics_.end_withheld();
+  services_.log.warning("balancer", "source_end_withheld",
+                        {{"channel", config_.id}, {"path", path}, {"source_end_msn", end_msn}});
 }
 
 void SourceChannel::on_flaws(std::string_view path, const std::vector<hls::FoundFlaw>& flaws) {

@@ -62,6 +62,10 @@ struct ChannelSlot {
 /// The key of a playlist in KnownPlaylists.
 std::string playlist_key(std::string_view path, std::string_view query);
 
+/// The end of a key in kTimelinesTable, after the channel's id and a line end: until when its end is believed, in Unix
+/// seconds.
+inline constexpr std::string_view kEndMark = "\x02";
+
 /// Records of a former process, by their key in the store without the channel's id.
 using TimelineRecords = std::map<std::string, std::string>;
 
@@ -83,6 +87,8 @@ class SourceChannel {
   void request(const std::string& key, Source::Waiter);
   void wake(const std::string& key);
   ChannelDocuments& documents() { return documents_; }
+  /// Until then an end of any origin is believed at once. All origins are requested again.
+  void believe_end(base::WallTime until);
   void drain();
   void close(const base::Error&);
 
@@ -98,6 +104,8 @@ class SourceChannel {
   NodePushHandler* push_handler() const { return push_handler_; }
   /// The health of the origins, shared by all playlists of the channel.
   SourceOrigins& origins() { return source_origins_; }
+  bool is_ended_by_operator() const { return services_.clock.wall_now() < end_believed_until_; }
+  void on_end_withheld(std::string_view path, std::int64_t end_msn);
   void on_origin_changed(std::size_t origin, bool is_healthy, std::string_view why);
   /// The epoch of the links listed last, or that of the first generation.
   const std::string& epoch();
@@ -158,6 +166,7 @@ class SourceChannel {
   contracts::Channel config_;
   LinkMaking making_;
   SourceOrigins source_origins_{1};
+  base::WallTime end_believed_until_{};
   SourceMetrics metrics_;
   Timeline timeline_;
   std::int64_t saved_revision_ = 0;                       // of the timeline

@@ -11,6 +11,12 @@ std::size_t SourceOrigins::choice() const {
   return static_cast<std::size_t>((healthy != origins_.end() ? healthy : soonest) - origins_.begin());
 }
 
+bool SourceOrigins::is_other_healthy(std::size_t origin) const {
+  for (std::size_t i = 0; i < origins_.size(); ++i)
+    if (i != origin && origins_[i].healthy) return true;
+  return false;
+}
+
 bool SourceOrigins::succeeded(std::size_t index) {
   auto& origin = origins_[index];
   const bool has_changed = !origin.healthy;

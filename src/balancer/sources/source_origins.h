@@ -26,6 +26,7 @@ class SourceOrigins {
   std::size_t count() const { return origins_.size(); }
   std::size_t choice() const;
   bool is_healthy(std::size_t origin) const { return origins_[origin].healthy; }
+  bool is_other_healthy(std::size_t origin) const;
 
   /// Each returns whether the origin changed between healthy and backing off, so that the change can be logged.
   bool succeeded(std::size_t origin);

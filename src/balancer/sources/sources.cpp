@@ -1,5 +1,7 @@
 #include "balancer/sources/sources.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <mutex>
 
@@ -284,6 +286,19 @@ std::shared_ptr<const contracts::ListedLinks> Sources::listed_links() const {
   inner_->listed = std::move(listed);
   inner_->listed_at = now;
   return inner_->listed;
+}
+
+bool Sources::believe_end(std::string_view channel, base::WallTime until,
+                          std::function<void(base::Status)> on_durable) {
+  const auto table = inner_->channels.get();
+  const auto found = table->find(channel);
+  if (found == table->end()) return false;
+  inner_->store.keep(kTimelinesTable, fmt::format("{}\n{}", channel, kEndMark),
+                     std::to_string(base::unix_seconds(until)), std::move(on_durable));
+  inner_->post(found->second, [until](SourceChannel* owner) {
+    if (owner) owner->believe_end(until);
+  });
+  return true;
 }
 
 void Sources::drain() {

@@ -43,6 +43,9 @@ class RenderedPlaylists;
 /// The table of the role's store that Sources writes.
 inline constexpr std::string_view kTimelinesTable = "timelines";
 
+/// How long an operator's end of a channel is in force.
+inline constexpr std::chrono::hours kEndBelieved{1};
+
 /// The balancer's settings of sources.
 struct SourceSettings {
   net::FetchDeadlines deadlines{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{2'000},
@@ -122,6 +125,10 @@ class Sources {
   /// By channel: links that expire at that time or later are accepted after their expiry, because playlists list them
   /// or viewers may still use them. Null while the links that a former process listed are not known. Any thread.
   std::shared_ptr<const contracts::ListedLinks> listed_links() const;
+
+  /// Until then the end of the channel's playlists is believed at once (end_hold.h); `on_durable` runs when it is on
+  /// disk. False when there is no such channel. Any thread.
+  bool believe_end(std::string_view channel, base::WallTime until, std::function<void(base::Status)> on_durable);
 
   /// From now on answers blocking reloads at once, with the present playlist. Other requests are served until the
   /// listeners close. Any thread, while the loops run.

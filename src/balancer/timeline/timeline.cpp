@@ -60,6 +60,11 @@ std::optional<Timeline::Links> Timeline::links(const std::string& track) const {
   return Links{oldest, found->second.span, found->second.live_until, found->second.keeps_all};
 }
 
+bool Timeline::is_live(const std::string& track) const {
+  const auto found = tracks_.find(track);
+  return found != tracks_.end() && found->second.live_until && !found->second.has_ended;
+}
+
 std::vector<std::string> Timeline::tracks() const {
   std::vector<std::string> names;
   for (const auto& [name, track] : tracks_) names.push_back(name);
@@ -161,6 +166,7 @@ void Timeline::expect_restart() {
 Timeline::Verdict Timeline::enter_source(Track& track, const hls::Playlist& source) {
   if (lags_behind(track, source, current())) return Verdict::older_copy;
   enter_generation(track);
+  track.live_until.reset();
   return Verdict::restarted;
 }
 
@@ -276,6 +282,7 @@ void Timeline::remember(Track& track, const hls::Playlist& source, std::shared_p
   track.may_restart = false;
   if (!shown->ended) track.live_until = now;
   track.keeps_all = shown->is_event && !shown->ended;
+  track.has_ended = shown->ended;
   track.last = std::move(shown);
 }
 

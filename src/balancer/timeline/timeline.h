@@ -129,6 +129,8 @@ class Timeline {
     bool keeps_all = false;                      // a live EVENT playlist, from which no segment leaves
   };
   std::optional<Links> links(const std::string& track) const;
+  /// Whether the last playlist of the track had no end.
+  bool is_live(const std::string& track) const;
   std::vector<std::string> tracks() const;
   /// Gives everything that a track lists a new expiry. Only for an ended track, whose players do not load it again.
   void renew(const std::string& track, std::int64_t expires, std::int64_t pace_kbps = 0);
@@ -184,6 +186,7 @@ class Timeline {
     std::chrono::milliseconds span{0};  // of the last playlist
     std::optional<base::SteadyTime> live_until;
     bool keeps_all = false;
+    bool has_ended = false;
     std::shared_ptr<const hls::Playlist> last;  // the last playlist of viewers
     std::shared_ptr<const hls::Playlist> tail;  // of former generations, and of what has left the source's window since
     std::int64_t tail_window = 0;               // numbers listed while the tail is; 0: unknown

@@ -107,6 +107,7 @@ std::string Timeline::save_track(const std::string& name, base::SteadyTime now, 
   w.member("changed", to_wall_ms(track.changed, now, wall)).member("span_ms", std::int64_t{track.span.count()});
   if (track.live_until) w.member("live_until", to_wall_ms(*track.live_until, now, wall));
   if (track.keeps_all) w.member("keeps_all", true);
+  if (track.has_ended) w.member("has_ended", true);
   w.key("seen").begin_array();
   for (auto i = skipped; i < track.seen.size(); ++i) {
     const auto& seen = track.seen[i];
@@ -151,6 +152,7 @@ void Timeline::load_track(const std::string& name, std::string_view record, base
       std::chrono::milliseconds{std::clamp<std::int64_t>(value->whole("span_ms").value_or(0), 0, kLongestSpan)};
   if (const auto live_until = value->whole("live_until")) track.live_until = to_steady(*live_until, now, wall);
   track.keeps_all = value->flag("keeps_all").value_or(false);
+  track.has_ended = value->flag("has_ended").value_or(false);
   tracks_[name] = std::move(track);
   if (now - tracks_[name].changed > kTrackKept) forget(name);
 }
