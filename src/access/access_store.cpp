@@ -21,11 +21,11 @@ constexpr std::string_view kLimitsKey = "limits";
 AccessStore::AccessStore(base::Log& log, base::Metrics& metrics, std::mutex& mutex)
     : log_(log),
       mutex_(mutex),
-      unwritten_(metrics.counter(
-          "tribune_access_sessions_unwritten_total",
-          "Sessions that could not be written to disk; after a restart they continue only where capacity is free.")) {}
+      unwritten_(metrics.counter("tribune_access_sessions_unwritten_total",
+                                 "Writes of sessions to disk that failed; each is repeated until the disk has room.")) {
+}
 
-base::Result<AccessStore::FormerRun> AccessStore::read(store::Store& store) const {
+base::Result<AccessStore::FormerRun> AccessStore::read(store::Store& store) {
   FormerRun former;
   auto scanned = store.scan(kLinesTable, [&](std::string_view key, std::string_view value) {
     if (key == kRunKey) {
@@ -41,8 +41,21 @@ base::Result<AccessStore::FormerRun> AccessStore::read(store::Store& store) cons
   const auto limits = store.get(kLimitsTable, kLimitsKey);
   if (!limits) return tl::unexpected(limits.error());
   if (AccessLimits changed; *limits && apply_changes(changed, **limits)) former.limits = std::move(changed);
-  store.put(kLinesTable, std::string(kRunKey), "running");
+  begin_ = std::make_shared<Begin>();
+  write_begin(store);
   return former;
+}
+
+void AccessStore::write_begin(store::Store& store) {
+  begin_->is_writing = true;
+  store.put(kLinesTable, std::string(kRunKey), "running", [begin = begin_](base::Status status) {
+    begin->is_done = status.has_value();
+    begin->is_writing = false;
+  });
+}
+
+void AccessStore::retry_begin() {
+  if (store_ && !has_begun() && !begin_->is_writing && !is_stopping_) write_begin(*store_);
 }
 
 void AccessStore::attach(store::Store& store, std::map<std::string, TicketQueueRecord> lanes) {
@@ -116,10 +129,26 @@ void AccessStore::on_lane_written(QueueLane& lane, bool is_written) {
 void AccessStore::save_session(SessionId id, const SessionRecord& record) {
   if (!store_) return;
   ++unsaved_;
-  store_->put(kSessionsTable, table_key(id), to_text(record), [this](base::Status status) {
+  store_->put(kSessionsTable, table_key(id), to_text(record), [this, id](base::Status status) {
+    if (!status) {
+      unwritten_.add();
+      const std::lock_guard lock(failed_mutex_);
+      failed_.insert(id);
+    }
     --unsaved_;
-    if (!status) unwritten_.add();
   });
+}
+
+std::int64_t AccessStore::unsaved_sessions() const {
+  const std::lock_guard lock(failed_mutex_);
+  return unsaved_.load() + std::ssize(failed_);
+}
+
+std::vector<SessionId> AccessStore::take_failed(std::size_t most) {
+  const std::lock_guard lock(failed_mutex_);
+  std::vector<SessionId> taken;
+  while (!failed_.empty() && taken.size() < most) taken.push_back(failed_.extract(failed_.begin()).value());
+  return taken;
 }
 
 void AccessStore::erase_session(SessionId id) {

@@ -8,10 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
+#include <vector>
 
 #include "access/access_tables.h"
 #include "access/limits.h"
@@ -39,7 +42,7 @@ class AccessStore {
     bool had_sessions = false;           // it ended with sessions, or was killed
   };
   /// Reads the data of the former run, and records in the store that this run has begun. Call it without the lock.
-  base::Result<FormerRun> read(store::Store&) const;
+  base::Result<FormerRun> read(store::Store&);
   /// From now on changes are written to the store. `lanes` are for restore_lane().
   void attach(store::Store&, std::map<std::string, TicketQueueRecord> lanes);
   bool is_attached() const { return store_ != nullptr; }
@@ -54,8 +57,16 @@ class AccessStore {
 
   void save_session(SessionId, const SessionRecord&);
   void erase_session(SessionId);
-  /// Session records in flight. Any thread, without the lock.
-  std::int64_t unsaved_sessions() const { return unsaved_.load(); }
+  /// Session records that are in flight, or failed and are not written yet. Any thread, without the lock.
+  std::int64_t unsaved_sessions() const;
+  /// Up to `most` sessions whose last write failed, each once: their present records are to be saved again.
+  std::vector<SessionId> take_failed(std::size_t most);
+
+  /// Whether this run is recorded on disk. Until then a newcomer must not watch: the next run would not expect any
+  /// session. True without a store. Any thread, without the lock.
+  bool has_begun() const { return !begin_ || begin_->is_done; }
+  /// Records it again when that failed.
+  void retry_begin();
 
   /// nullopt: the limits of the configuration apply.
   void save_limits(const std::optional<AccessLimits>&, store::Store::OnCommitted on_durable);
@@ -74,7 +85,15 @@ class AccessStore {
   store::Store* store_ = nullptr;
   bool is_stopping_ = false;
   std::map<std::string, TicketQueueRecord> lanes_;  // lanes of the former run, until restore_lane() takes them
-  std::atomic<std::int64_t> unsaved_{0};            // decremented by the store's thread
+  std::atomic<std::int64_t> unsaved_{0};            // in flight; decremented by the store's thread
+  mutable std::mutex failed_mutex_;
+  std::unordered_set<SessionId> failed_;  // guarded by failed_mutex_; filled by the store's thread
+  struct Begin {
+    std::atomic<bool> is_done{false};
+    std::atomic<bool> is_writing{false};
+  };
+  std::shared_ptr<Begin> begin_;  // null without a store
+  void write_begin(store::Store&);
   base::Counter unwritten_;
 };
 

@@ -229,7 +229,11 @@ void Admission::tick(const std::function<void(SessionId)>& on_released) {
   inner.publish_node_limits();
   if (is_second && inner.capacity.node_lists().size() >= kMaxNodeLists / 2 && inner.queues.is_idle())
     inner.capacity.node_lists().clear();
-  if (is_second) inner.admitted.sweep_past();
+  if (is_second) {
+    inner.admitted.sweep_past();
+    inner.admitted.save_failed();
+    inner.store.retry_begin();
+  }
   inner.queues.save_lanes();
 }
 
@@ -273,8 +277,14 @@ base::Status Admission::load(store::Store& store) {
     const std::lock_guard lock(inner.mutex);
     if (auto restored = inner.restore(store, std::move(*former)); !restored) return restored;
   }
-  return store.flush();
+  // On a disk that takes no writes nobody is admitted, but those who watch continue.
+  if (const auto written = store.flush(); !written)
+    inner.log.error("access", "nobody_is_admitted",
+                    {{"reason", "the state cannot be written"}, {"error", written.error().text}});
+  return {};
 }
+
+bool Admission::admits() const { return inner_->store.has_begun(); }
 
 void Admission::stop() {
   auto& inner = *inner_;

@@ -58,6 +58,9 @@ class Admission {
   /// renewed. Later changes are written asynchronously. The store must have the tables of kAccessTables; without load()
   /// nothing is written.
   base::Status load(store::Store&);
+  /// Whether newcomers are admitted at all: false from a start on a disk that takes no writes until it takes them. Any
+  /// thread.
+  bool admits() const;
   /// Call it on the main thread at a clean stop. It records whether sessions are watching, for the next start.
   void stop();
 

@@ -61,12 +61,12 @@ AdmissionDecider::AdmissionDecider(const base::Clock& clock, base::Log& log, bas
       queued_(decisions(metrics, "queued")) {}
 
 std::optional<ScopeSet> AdmissionDecider::find_for_newcomer(const ChannelQueue& queue, const NodeScopesList& nodes) {
-  if (!queue.is_open()) return std::nullopt;
+  if (!queue.is_open() || !p_.store.has_begun()) return std::nullopt;
   return p_.capacity.find_for_newcomer(queue.scope, queue.kbps, nodes);
 }
 
 std::optional<ScopeSet> AdmissionDecider::find_for_returning(const ChannelQueue& queue, const NodeScopesList& nodes) {
-  if (!p_.capacity.is_in_grace()) return find_for_newcomer(queue, nodes);
+  if (!p_.capacity.is_in_grace() && p_.store.has_begun()) return find_for_newcomer(queue, nodes);
   return p_.capacity.find_for_restored(queue.scope, queue.kbps, nodes);
 }
 

@@ -40,7 +40,7 @@ class AdmissionDecider {
   Decision ticket_holder(ChannelQueue&, const Visitor&, const TicketClaim&, std::chrono::milliseconds idle);
 
   /// The scopes where a session that is not known may continue: those with capacity for a newcomer or, in the grace
-  /// after a restart, those with capacity beside the restored sessions.
+  /// after a restart, or while nobody is admitted, those with capacity beside the restored sessions.
   std::optional<ScopeSet> find_for_returning(const ChannelQueue&, const NodeScopesList&);
 
   /// Whether the ticket waits, is called, or may have been issued by a former run.

@@ -136,6 +136,12 @@ void AdmittedSessions::save(SessionId id, const Counted& counted) {
   store_.save_session(id, record);
 }
 
+void AdmittedSessions::save_failed() {
+  constexpr std::size_t kAtOnce = 4'096;
+  for (const auto id : store_.take_failed(kAtOnce))
+    if (const auto found = counted_.find(id); found != counted_.end()) save(id, found->second);
+}
+
 void AdmittedSessions::Counted::set_deadline(std::chrono::milliseconds idle, std::int64_t now) {
   idle_seconds = std::chrono::ceil<std::chrono::seconds>(idle).count();
   until = now + idle_seconds;

@@ -182,14 +182,8 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
 
   WriteOutcome outcome;
   if (!environment_) {  // replaced only by this thread
-    auto opened = LmdbEnvironment::open(environment_options(options_));
-    if (opened && opened->environment) {
-      const std::unique_lock alone(environment_mutex_);
-      environment_ = std::move(opened->environment);
-      log_.info("store", "store_opened_anew", {{"directory", options_.directory}});
-    } else {
-      outcome.error = opened ? unavailable(opened->foreign.what) : opened.error();
-    }
+    const std::unique_lock alone(environment_mutex_);
+    if (auto opened = open_anew(); !opened) outcome.error = opened.error();
   }
   if (environment_) {
     outcome = environment_->write(changes);
@@ -203,8 +197,10 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
       if (outcome.written == Written::erasures_only) outcome.error = full;
     }
     if (outcome.must_reopen) {
+      // At once, because what was written before can still be read.
       const std::unique_lock alone(environment_mutex_);
       environment_.reset();
+      open_anew();
     }
   }
   if (outcome.written == Written::all)
@@ -216,6 +212,14 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
         outcome.written == Written::all || (outcome.written == Written::erasures_only && !changes[i].value);
     settle(batch[i], std::move(changes[i]), done ? base::Status{} : tl::unexpected(outcome.error));
   }
+}
+
+base::Status LmdbStore::open_anew() {
+  auto opened = LmdbEnvironment::open(environment_options(options_));
+  if (!opened) return tl::unexpected(opened.error());
+  if (!opened->environment) return tl::unexpected(unavailable(opened->foreign.what));
+  environment_ = std::move(opened->environment);
+  return {};
 }
 
 void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {

@@ -64,6 +64,8 @@ class LmdbStore final : public Store {
   std::vector<Waiting> take_unwritten();
   void write_or_give_up(std::vector<Waiting> batch) noexcept;
   void write(std::vector<Waiting>& batch);
+  /// With environment_mutex_ held exclusively.
+  base::Status open_anew();
   void settle(Waiting&, Change, base::Status);
   void report_failure(const base::Error&, std::size_t writes);
   void report_recovery();

@@ -25,6 +25,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "access/sessions.h"
@@ -124,8 +125,9 @@ class SessionPins {
   /// Removes expired pins, in an eighth of the shards per call. Call it every few seconds on one worker.
   void sweep();
   std::size_t size() const;
-  /// Changes that are not on disk yet, each for about 50 ms. A process that is killed loses them.
-  std::int64_t unsaved() const { return unsaved_->load(); }
+  /// Changes that are not on disk yet: each for about 50 ms, or as long as the disk is full. A process that is killed
+  /// loses them.
+  std::int64_t unsaved() const;
 
  private:
   struct Pinned {
@@ -157,6 +159,7 @@ class SessionPins {
   void hold(Shard&, access::SessionId, const PinRecord&);
   void evict_oldest(Shard&);
   void write(access::SessionId, Pinned&, std::chrono::seconds held);
+  void write_failed();
 
   const base::Clock& clock_;
   const std::size_t max_in_shard_;
@@ -165,8 +168,12 @@ class SessionPins {
   static constexpr std::size_t kSweptAtOnce = base::Sharded<Shard>::size() / 8;
   std::size_t swept_ = 0;  // used by sweep() only
   store::Store* store_ = nullptr;
-  const std::shared_ptr<std::atomic<std::int64_t>> unsaved_ =
-      std::make_shared<std::atomic<std::int64_t>>(0);  // decremented on the store's thread
+  struct Unsaved {
+    std::atomic<std::int64_t> in_flight{0};
+    std::mutex mutex;
+    std::unordered_set<access::SessionId> failed;  // guarded by mutex
+  };
+  const std::shared_ptr<Unsaved> unsaved_ = std::make_shared<Unsaved>();  // also used on the store's thread
 };
 
 }  // namespace tribune::balancer

@@ -90,7 +90,7 @@ TimelineRecords SourceChannel::export_records() {
     records[std::string(kChildrenMark) + std::string(kIndexPath)] = root->second.children.save(config_.source);
   if (is_ended_by_operator()) records[std::string(kEndMark)] = std::to_string(base::unix_seconds(end_believed_until_));
   records[""] = timeline_.save_channel(now, wall);
-  if (!is_generation_saved()) store_.put(kTimelinesTable, config_.id + "\n", records[""]);
+  if (!is_generation_saved()) store_.keep(kTimelinesTable, config_.id + "\n", records[""]);
   return records;
 }
 
@@ -444,8 +444,8 @@ void SourceChannel::save_track(const std::string& track) {
 void SourceChannel::forget_track(const std::string& track) {
   timeline_.forget(track);
   slot_->holds.listed_again(track);
-  store_.put(kTimelinesTable, config_.id + "\n",
-             timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now()));
+  store_.keep(kTimelinesTable, config_.id + "\n",
+              timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now()));
   store_.erase(kTimelinesTable, config_.id + "\n" + track);
 }
 
@@ -461,14 +461,14 @@ void SourceChannel::save_generation(std::function<void()> on_saved) {
     saved_revision_ = revision;
     on_saved();
   };
-  store_.put(kTimelinesTable, config_.id + "\n", std::move(record),
-             [&loop, &log, finish, channel = config_.id](base::Status status) {
-               // WHY: viewers are served even when the write failed: only a restart of this process then changes listed
-               // links.
-               if (!status)
-                 log.error("balancer", "timeline_not_saved", {{"channel", channel}, {"error", status.error().text}});
-               loop.post(finish);
-             });
+  store_.keep(kTimelinesTable, config_.id + "\n", std::move(record),
+              [&loop, &log, finish, channel = config_.id](base::Status status) {
+                // WHY: viewers are served even when the write failed: only a restart of this process then changes
+                // listed links.
+                if (!status)
+                  log.error("balancer", "timeline_not_saved", {{"channel", channel}, {"error", status.error().text}});
+                loop.post(finish);
+              });
 }
 
 void SourceChannel::on_origin_changed(std::size_t origin, bool is_healthy, std::string_view why) {

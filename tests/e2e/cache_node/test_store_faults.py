@@ -85,61 +85,6 @@ def test_temporarily_failing_writes_affect_no_viewer(event, error):
     assert node.is_running()
 
 
-@pytest.fixture
-def small_disk(event):
-    """A disk of 4 MiB for the balancer's state, which outlives the balancer; `inside` is the command that enters its namespace."""
-    folder = event.folder / "balancer_state"
-    folder.mkdir()
-    script = 'mount -t tmpfs -o size=4m none "$0" && echo mounted && exec cat'
-    holder = subprocess.Popen(["unshare", "-m", "/bin/sh", "-c", script, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    is_mounted = holder.stdout.readline() == b"mounted\n"
-
-    class Disk:
-        inside = ["nsenter", "--mount", "--target", str(holder.pid)]
-
-        def fill(self):
-            subprocess.run([*self.inside, "dd", "if=/dev/zero", f"of={folder}/filler", "bs=4k"], capture_output=True)
-
-        def clear(self):
-            subprocess.run([*self.inside, "rm", f"{folder}/filler"], check=True)
-
-    try:
-        if not is_mounted:
-            pytest.skip("needs a mount namespace")
-        yield Disk()
-    finally:
-        holder.stdin.close()
-        holder.stdout.close()
-        holder.wait()
-
-
-def test_operator_commands_on_a_full_disk_take_effect_at_once_and_are_written_when_space_is_free(event, small_disk):
-    event.start_node("stadium")
-    event.start_node("city")
-    event.start_balancer(("stadium", "city"), {"api": {"caches": []}}, wrapper=small_disk.inside)
-    for name in ("stadium", "city"):
-        event.wait_registered(name)
-    small_disk.fill()
-    admin = event.balancer.admin_url
-    assert fetch(admin + "/limits", method="PUT", body=b'{"max_sessions":3}').status == 200
-    assert fetch(admin + "/nodes/city/drain", method="POST").status == 200
-    event.balancer.wait_log("batch_failed")
-
-    # The limit applies, and the API responds: three are admitted, the others receive a ticket or a 503.
-    answers = [fetch(event.url("balancer") + "/api/v1/access", method="POST", body=b'{"channel":"demo"}', headers={"Content-Type": "application/json"})
-               for _ in range(6)]
-    assert [answer.json["status"] for answer in answers[:3]] == ["granted"] * 3
-    assert all(answer.status == 503 or answer.json["status"] == "queued" for answer in answers[3:])
-    assert event.balancer.metric("tribune_access_sessions") == 3
-
-    small_disk.clear()
-    event.balancer.wait_log("store_writes_again", within=10)
-    event.balancer.kill()
-    event.balancer.start()
-    assert event.balancer.admin("/limits").json["max_sessions"] == 3
-    assert event.node_state("city")["draining"]
-
-
 # -- damaged --
 
 def stored_files(event, at_least):

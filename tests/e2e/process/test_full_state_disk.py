@@ -1,0 +1,111 @@
+"""The disk with the balancer's state is full: nobody who watches stops, and what was not written is written once there is room."""
+import subprocess
+
+import pytest
+from harness.raw_client import fetch
+from harness.waiting import wait_until
+
+
+@pytest.fixture
+def small_disk(event):
+    """A disk of 4 MiB for the balancer's state, which outlives the balancer; `inside` is the command that enters its namespace."""
+    folder = event.folder / "balancer_state"
+    folder.mkdir()
+    script = 'mount -t tmpfs -o size=4m none "$0" && echo mounted && exec cat'
+    holder = subprocess.Popen(["unshare", "-m", "/bin/sh", "-c", script, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    is_mounted = holder.stdout.readline() == b"mounted\n"
+
+    class Disk:
+        inside = ["nsenter", "--mount", "--target", str(holder.pid)]
+
+        def fill(self):
+            subprocess.run([*self.inside, "dd", "if=/dev/zero", f"of={folder}/filler", "bs=4k"], capture_output=True)
+
+        def clear(self):
+            subprocess.run([*self.inside, "rm", f"{folder}/filler"], check=True)
+
+    try:
+        if not is_mounted:
+            pytest.skip("needs a mount namespace")
+        yield Disk()
+    finally:
+        holder.stdin.close()
+        holder.stdout.close()
+        holder.wait()
+
+
+def test_operator_commands_on_a_full_disk_take_effect_at_once_and_are_written_when_space_is_free(event, small_disk):
+    event.start_node("stadium")
+    event.start_node("city")
+    event.start_balancer(("stadium", "city"), {"api": {"caches": []}}, wrapper=small_disk.inside)
+    for name in ("stadium", "city"):
+        event.wait_registered(name)
+    small_disk.fill()
+    admin = event.balancer.admin_url
+    assert fetch(admin + "/limits", method="PUT", body=b'{"max_sessions":3}').status == 200
+    assert fetch(admin + "/nodes/city/drain", method="POST").status == 200
+    event.balancer.wait_log("batch_failed")
+
+    # The limit applies, and the API responds: three are admitted, the others receive a ticket or a 503.
+    answers = [fetch(event.url("balancer") + "/api/v1/access", method="POST", body=b'{"channel":"demo"}', headers={"Content-Type": "application/json"})
+               for _ in range(6)]
+    assert [answer.json["status"] for answer in answers[:3]] == ["granted"] * 3
+    assert all(answer.status == 503 or answer.json["status"] == "queued" for answer in answers[3:])
+    assert event.balancer.metric("tribune_access_sessions") == 3
+
+    small_disk.clear()
+    event.balancer.wait_log("store_writes_again", within=10)
+    event.balancer.kill()
+    event.balancer.start()
+    assert event.balancer.admin("/limits").json["max_sessions"] == 3
+    assert event.node_state("city")["draining"]
+
+
+def state(event):
+    return event.balancer.admin("/status").json["balancer"]
+
+
+def test_a_balancer_that_starts_on_a_full_disk_serves_those_who_watch_and_recovers_by_itself(event, small_disk):
+    event.start_node("stadium")
+    event.start_balancer(wrapper=small_disk.inside)
+    event.wait_registered("stadium")
+    viewer = event.player().open()
+    viewer.refresh()
+    wait_until(lambda: state(event)["access"]["unsaved_sessions"] == 0, 5, "the session is on disk")
+    event.balancer.kill()
+    small_disk.fill()
+    event.balancer.start()
+    event.wait_registered("stadium")
+    viewer.refresh()
+    event.live.advance()
+    segment = viewer.wait_for_msn(event.live.next_msn - 1)
+    viewer.play(segment.msn, event.live.bytes_of("v1", segment.msn), tries=3)
+
+    assert "No space left" in event.balancer.wait_log("batch_failed")[0]["error"]
+
+    small_disk.clear()
+    event.balancer.wait_log("store_writes_again", within=10)
+    wait_until(event.balancer.is_ready, 5, "the balancer is ready")
+    event.player().open().refresh()
+    viewer.refresh()
+
+
+def test_sessions_that_were_opened_on_a_full_disk_are_recorded_once_it_has_room(event, small_disk):
+    event.start_node("stadium")
+    event.start_balancer(wrapper=small_disk.inside)
+    event.wait_registered("stadium")
+    small_disk.fill()
+    viewers = [event.player().open() for _ in range(80)]
+    for viewer in viewers:
+        viewer.refresh()
+    event.balancer.wait_log("batch_failed")
+    assert event.balancer.metric("tribune_access_sessions") == 80
+    assert state(event)["access"]["unsaved_sessions"] > 0
+    small_disk.clear()
+    wait_until(lambda: state(event)["access"]["unsaved_sessions"] == 0 and state(event)["unsaved_pins"] == 0, 20, "all is on disk")
+    event.balancer.kill()
+    event.balancer.start()
+    assert event.balancer.metric("tribune_access_sessions") == 80
+    event.wait_registered("stadium")
+    for viewer in viewers:
+        viewer.refresh()
