@@ -13,26 +13,13 @@
 #include <map>
 #include <thread>
 
+#include "support/folder.h"
+
 using namespace tribune;
+using test::Folder;
 namespace fs = std::filesystem;
 
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "tribune-store-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 base::LogSettings silent() {
   base::LogSettings settings;
@@ -46,7 +33,7 @@ base::Log& quiet() {
 }
 
 store::StoreOptions options_in(const Folder& folder, std::string format = "test 1") {
-  return {.directory = folder.path().string(),
+  return {.directory = folder.path(),
           .tables = {"a", "b"},
           .max_bytes = 8 << 20,
           .batch_window = std::chrono::milliseconds(1),
@@ -223,7 +210,7 @@ TEST_CASE("filling and erasing in turns leaves the file at about three times its
       CHECK(s->flush().has_value());
     }
   }
-  CHECK(fs::file_size(folder.path() / "data.mdb") < 3 * options.max_bytes + options.max_bytes / 8);  // the free list
+  CHECK(fs::file_size(fs::path(folder / "data.mdb")) < 3 * options.max_bytes + options.max_bytes / 8);  // the free list
 }
 
 TEST_CASE("a full map that was emptied accepts values again, whatever the size of the batches that erased its keys") {
@@ -311,8 +298,8 @@ TEST_CASE("a store of another format is set aside and a new one is created") {
 
 TEST_CASE("a file that is not LMDB's is set aside without replacing an earlier one") {
   const Folder folder;
-  std::ofstream(folder.path() / "data.mdb") << std::string(100'000, 'x');
-  std::ofstream(folder.path() / "data.mdb.set-aside-1") << "from last time";
+  std::ofstream(fs::path(folder / "data.mdb")) << std::string(100'000, 'x');
+  std::ofstream(fs::path(folder / "data.mdb.set-aside-1")) << "from last time";
   auto s = must_open(options_in(folder));
   REQUIRE(s->set_aside().has_value());
   CHECK(s->set_aside()->ends_with("set-aside-2"));
@@ -330,12 +317,12 @@ TEST_CASE("a file that is truncated at any page is set aside or intact, and neve
     REQUIRE(s->flush().has_value());
     for (int i = 0; i < 2000; i += 3) s->erase(i % 2 ? "a" : "b", "key" + std::to_string(i));
   }
-  const auto size = fs::file_size(source.path() / "data.mdb");
+  const auto size = fs::file_size(fs::path(source / "data.mdb"));
   int set_aside = 0;
   for (std::uint64_t cut = size - 1; cut > 4096 * 7; cut -= 4096 * 7) {
     const Folder folder;
-    fs::copy_file(source.path() / "data.mdb", folder.path() / "data.mdb");
-    fs::resize_file(folder.path() / "data.mdb", cut);
+    fs::copy_file(fs::path(source / "data.mdb"), fs::path(folder / "data.mdb"));
+    fs::resize_file(fs::path(folder / "data.mdb"), cut);
     auto s = must_open(options_in(folder));
     set_aside += s->set_aside().has_value();
     std::size_t records = 0;
@@ -355,12 +342,12 @@ TEST_CASE("flipped bits in page headers and references never crash the store") {
     auto s = must_open(options_in(source));
     for (int i = 0; i < 400; ++i) s->put("a", "key" + std::to_string(i), std::string(40, 'v'));
   }
-  const auto size = fs::file_size(source.path() / "data.mdb");
+  const auto size = fs::file_size(fs::path(source / "data.mdb"));
   std::uint32_t seed = 12345;
   for (int round = 0; round < 60; ++round) {
     const Folder folder;
-    const auto data = folder.path() / "data.mdb";
-    fs::copy_file(source.path() / "data.mdb", data);
+    const auto data = fs::path(folder / "data.mdb");
+    fs::copy_file(fs::path(source / "data.mdb"), data);
     std::fstream file(data, std::ios::in | std::ios::out | std::ios::binary);
     for (std::uint64_t page = 0; page < size / 4096; ++page) {
       seed = seed * 1664525u + 1013904223u;
@@ -442,7 +429,7 @@ TEST_CASE("kill -9 during writes loses nothing that was reported to be on disk")
     int status = 0;
     ::waitpid(child, &status, 0);
     REQUIRE(WIFSIGNALED(status));
-    auto s = must_open({folder.path().string(), {"a", "b"}, 64 << 20, std::chrono::milliseconds(1), "test 1"});
+    auto s = must_open({folder.path(), {"a", "b"}, 64 << 20, std::chrono::milliseconds(1), "test 1"});
     CHECK_FALSE(s->set_aside().has_value());
     std::size_t missing = 0;
     for (const auto n : acknowledged)
