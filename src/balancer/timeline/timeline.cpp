@@ -62,7 +62,8 @@ std::optional<Timeline::Links> Timeline::links(const std::string& track) const {
 
 bool Timeline::is_live(const std::string& track) const {
   const auto found = tracks_.find(track);
-  return found != tracks_.end() && found->second.live_until && !found->second.has_ended;
+  if (found == tracks_.end() || is_of_former_source(found->second)) return false;
+  return found->second.live_until && !found->second.has_ended;
 }
 
 std::vector<std::string> Timeline::tracks() const {

@@ -129,7 +129,7 @@ class Timeline {
     bool keeps_all = false;                      // a live EVENT playlist, from which no segment leaves
   };
   std::optional<Links> links(const std::string& track) const;
-  /// Whether the last playlist of the track had no end.
+  /// Whether the last playlist of the track, from the present source, had no end.
   bool is_live(const std::string& track) const;
   std::vector<std::string> tracks() const;
   /// Gives everything that a track lists a new expiry. Only for an ended track, whose players do not load it again.

@@ -182,17 +182,17 @@ TEST_CASE("the first viewer after any time finds links that nodes accept already
         s.configure();
         s.origin.set("http://o/live/v/a.m3u8", shape.text(0));
         const auto before = s.text("demo", "v/a.m3u8");
+        // Before the clock moves: a refresh by the timer, which runs on the real clock, must not find the former text.
+        const auto newest = shape.text((unwatched + (is_restarted ? 10min : 0min)) / 2s);
+        s.origin.set("http://o/live/v/a.m3u8", newest);
         s.clock.advance(unwatched);
-        auto newest = shape.text(unwatched.count() / 2);
         if (is_restarted) {
-          newest = shape.text((unwatched + 10min) / 2s);
           s.end();
           s.begin();
           s.configure();
           s.text("demo", "v/a.m3u8", "q=2");
           s.clock.advance(10min);
         }
-        s.origin.set("http://o/live/v/a.m3u8", newest);
         const auto known_to_nodes = s.sources->listed_links();
         REQUIRE(known_to_nodes);
         const auto text = s.text("demo", "v/a.m3u8");

@@ -223,3 +223,24 @@ TEST_CASE("without a playlist that could stand another timeline needs no confirm
   s.clock.advance(20s);
   CHECK(s.see(made(Kind::vod, 0, 5, "c")).verdict == Verdict::unconfirmed);
 }
+
+TEST_CASE("a film after a live channel was never live") {
+  TimelineOfTwoSources s;
+  CHECK_FALSE(s.timeline.is_live("v"));
+  s.see(made(Kind::sliding, 8, 14, "a"));
+  CHECK(s.timeline.is_live("v"));
+  s.change();
+  CHECK_FALSE(s.timeline.is_live("v"));
+  s.see(made(Kind::vod, 0, 5, "b"));
+  CHECK_FALSE(s.timeline.is_live("v"));
+  CHECK_FALSE(s.timeline.links("v")->live_until);
+  s.change("three");
+  s.see(made(Kind::sliding, 8, 14, "c"));
+  CHECK(s.timeline.is_live("v"));
+  s.restart_process();
+  CHECK(s.timeline.is_live("v"));
+  s.see(made(Kind::vod, 9, 15, "c"));
+  CHECK_FALSE(s.timeline.is_live("v"));
+  s.restart_process();
+  CHECK_FALSE(s.timeline.is_live("v"));
+}
