@@ -130,6 +130,11 @@ std::optional<std::int64_t> Timeline::offset_over_gap(const Track& track, const 
   return track.seen_end() + missing - first.msn;
 }
 
+/// Of the same packager: another one that numbers by the clock has other dates, if only by milliseconds.
+bool Timeline::is_copy(const Seen& seen, const Seen& other) {
+  return seen.date_ms != 0 && seen.date_ms == other.date_ms && seen.duration_us == other.duration_us;
+}
+
 std::shared_ptr<const hls::Playlist> Timeline::append_to_tail(Track& track, const hls::Playlist& source,
                                                               hls::Joint joint, const hls::Limits& limits) const {
   const auto begins = source.media_sequence + joint.msn_shift;
@@ -181,12 +186,15 @@ std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::P
     }
     const auto alike = names.find(here.name);
     if (alike == names.end()) continue;
+    if (evidence == Evidence::all &&
+        std::none_of(alike->second.begin(), alike->second.end(), [&](auto i) { return is_copy(track.seen[i], here); }))
+      return std::nullopt;
     for (const auto i : alike->second)
       if (std::abs(track.seen[i].duration_us - here.duration_us) <= tolerance_us)
         by_name.add(track.seen_first + static_cast<std::int64_t>(i) - segment.msn);
   }
+  if (evidence == Evidence::all) return by_name.winner();
   const auto dated = by_date.winner();
-  if (evidence == Evidence::all) return dated && dated == by_name.winner() ? dated : std::nullopt;
   if (dated || evidence == Evidence::dates) return dated;
   const auto named = by_name.winner();
   return named ? named : offset_over_gap(track, source);

@@ -30,9 +30,9 @@
 // between them, it continues as well, and these are listed as gaps (EXT-X-GAP).
 
 // Another source of the channel (use_source) opens a generation, too, which its first playlist places above everything
-// that was listed. It needs no confirmation. It continues the old numbers only when dates, names and durations agree,
-// because another encoder may have the same dates, and another film the same names. The old tail stays listed when both
-// have a sliding window; a source that keeps its segments (VOD, EVENT) is listed completely and alone.
+// that was listed. It needs no confirmation. It continues the old numbers only when dates, names and durations are
+// equal, because another encoder may have nearly the same dates, and another film the same names. The old tail stays
+// listed when both have a sliding window; a source that keeps its segments (VOD, EVENT) is listed completely and alone.
 
 #include <chrono>
 #include <cstdint>
@@ -214,8 +214,9 @@ class Timeline {
 
   // origin_alignment.cpp
   /// What shows that a playlist has the media that the track has seen: dates; after a change of the origin otherwise
-  /// names and durations or offset_over_gap(); after a change of the source both together.
+  /// names and durations or offset_over_gap(); after a change of the source that all segments of one name are copies.
   enum class Evidence { dates, any, all };
+  static bool is_copy(const Seen&, const Seen&);
   /// The offset from the source's numbers to those that the track has seen; nullopt without that evidence.
   static std::optional<std::int64_t> offset_to(const Track&, const hls::Playlist&, Evidence);
   /// The same for a source that begins 1 to hls::kMaxHole segments after those that the track has seen.

@@ -19,7 +19,8 @@ namespace {
 enum class Kind { sliding, event, vod };
 
 /// Segments of 2 s with those numbers, with a date each when `second` (of 12:00) is given.
-hls::Playlist made(Kind kind, std::int64_t first, std::int64_t end, const std::string& name, int second = -1) {
+hls::Playlist made(Kind kind, std::int64_t first, std::int64_t end, const std::string& name, int second = -1,
+                   const std::string& fraction = "000") {
   std::string text =
       "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n";
   if (kind == Kind::event) text += "#EXT-X-PLAYLIST-TYPE:EVENT\n";
@@ -27,7 +28,7 @@ hls::Playlist made(Kind kind, std::int64_t first, std::int64_t end, const std::s
   for (auto msn = first; msn < end; ++msn, second += 2) {
     if (has_dates)
       text += "#EXT-X-PROGRAM-DATE-TIME:2026-06-01T12:00:" + std::string(second < 10 ? "0" : "") +
-              std::to_string(second) + ".000Z\n";
+              std::to_string(second) + "." + fraction + "Z\n";
     text += "#EXTINF:2.0,\n" + name + std::to_string(msn) + ".ts\n";
   }
   if (kind == Kind::vod) text += "#EXT-X-ENDLIST\n";
@@ -124,6 +125,10 @@ TEST_CASE("another source continues the numbers only when dates, names and durat
   const Case cases[] = {
       {"the same media under another URL", made(Kind::sliding, 103, 108, "a", 6), "a103 a104 |a105 a106 a107 ", true},
       {"another camera at the same time", made(Kind::sliding, 103, 108, "b", 6), "|b105 b106 b107 ", false},
+      {"another encoder that numbers by the clock", made(Kind::sliding, 103, 108, "a", 6, "004"), "|a105 a106 a107 ",
+       false},
+      {"a packager whose names are alike and later differ", made(Kind::sliding, 103, 108, "a", 8), "|a105 a106 a107 ",
+       false},
       {"names alike without dates", made(Kind::sliding, 103, 108, "a"), "|a105 a106 a107 ", false},
       {"names alike at another time", made(Kind::sliding, 103, 108, "a", 40), "|a105 a106 a107 ", false},
   };
