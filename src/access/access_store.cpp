@@ -128,27 +128,11 @@ void AccessStore::on_lane_written(QueueLane& lane, bool is_written) {
 
 void AccessStore::save_session(SessionId id, const SessionRecord& record) {
   if (!store_) return;
-  ++unsaved_;
+  unsaved_.queued();
   store_->put(kSessionsTable, table_key(id), to_text(record), [this, id](base::Status status) {
-    if (!status) {
-      unwritten_.add();
-      const std::lock_guard lock(failed_mutex_);
-      failed_.insert(id);
-    }
-    --unsaved_;
+    if (!status) unwritten_.add();
+    unsaved_.finished(id, status);
   });
-}
-
-std::int64_t AccessStore::unsaved_sessions() const {
-  const std::lock_guard lock(failed_mutex_);
-  return unsaved_.load() + std::ssize(failed_);
-}
-
-std::vector<SessionId> AccessStore::take_failed(std::size_t most) {
-  const std::lock_guard lock(failed_mutex_);
-  std::vector<SessionId> taken;
-  while (!failed_.empty() && taken.size() < most) taken.push_back(failed_.extract(failed_.begin()).value());
-  return taken;
 }
 
 void AccessStore::erase_session(SessionId id) {

@@ -13,7 +13,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "access/access_tables.h"
@@ -26,6 +25,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "store/store.h"
+#include "store/unsaved_records.h"
 
 namespace tribune::access {
 
@@ -58,9 +58,10 @@ class AccessStore {
   void save_session(SessionId, const SessionRecord&);
   void erase_session(SessionId);
   /// Session records that are in flight, or failed and are not written yet. Any thread, without the lock.
-  std::int64_t unsaved_sessions() const;
-  /// Up to `most` sessions whose last write failed, each once: their present records are to be saved again.
-  std::vector<SessionId> take_failed(std::size_t most);
+  std::int64_t unsaved_sessions() const { return unsaved_.size(); }
+  /// Sessions whose last write failed, each once: their present records are to be saved again. At most
+  /// UnsavedRecords::kRetriedAtOnce.
+  std::vector<SessionId> take_failed() { return unsaved_.take_failed(); }
 
   /// Whether this run is recorded on disk. Until then a newcomer must not watch: the next run would not expect any
   /// session. True without a store. Any thread, without the lock.
@@ -77,6 +78,12 @@ class AccessStore {
   void save_end_of_run(bool has_sessions);
 
  private:
+  /// The record that this run has begun.
+  struct Begin {
+    std::atomic<bool> is_done{false};
+    std::atomic<bool> is_writing{false};
+  };
+  void write_begin(store::Store&);
   std::uint64_t numbers_to_reserve(const QueueLane&) const;
   void on_lane_written(QueueLane&, bool is_written);
 
@@ -85,15 +92,8 @@ class AccessStore {
   store::Store* store_ = nullptr;
   bool is_stopping_ = false;
   std::map<std::string, TicketQueueRecord> lanes_;  // lanes of the former run, until restore_lane() takes them
-  std::atomic<std::int64_t> unsaved_{0};            // in flight; decremented by the store's thread
-  mutable std::mutex failed_mutex_;
-  std::unordered_set<SessionId> failed_;  // guarded by failed_mutex_; filled by the store's thread
-  struct Begin {
-    std::atomic<bool> is_done{false};
-    std::atomic<bool> is_writing{false};
-  };
-  std::shared_ptr<Begin> begin_;  // null without a store
-  void write_begin(store::Store&);
+  store::UnsavedRecords unsaved_;                   // sessions; also used by the store's thread
+  std::shared_ptr<Begin> begin_;                    // null without a store
   base::Counter unwritten_;
 };
 

@@ -137,8 +137,7 @@ void AdmittedSessions::save(SessionId id, const Counted& counted) {
 }
 
 void AdmittedSessions::save_failed() {
-  constexpr std::size_t kAtOnce = 4'096;
-  for (const auto id : store_.take_failed(kAtOnce))
+  for (const auto id : store_.take_failed())
     if (const auto found = counted_.find(id); found != counted_.end()) save(id, found->second);
 }
 

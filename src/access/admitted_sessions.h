@@ -81,7 +81,7 @@ class AdmittedSessions {
 
   /// Lets sessions older than traffic_settles count by the measured traffic, up to 5,000 in one call.
   void settle_traffic();
-  /// Writes sessions again whose record could not be written, up to 4,096 in one call. Call it once a second.
+  /// Writes sessions again whose record could not be written. Call it once a second.
   void save_failed();
   /// Removes past sessions whose time is over. Call it once a second.
   void sweep_past();

@@ -56,7 +56,6 @@ class BalancerRole final : public runtime::Role {
         event_(settings.get<contracts::Event>("event")),
         settings_(settings.get<BalancerSettings>("balancer")),
         access_settings_(settings.get<access::AccessSettings>("access")),
-        state_dir_(settings_.state_dir),
         operators_(operator_rules(settings_.operator_token, settings_.operator_networks, settings)),
         view_(nullptr),
         admission_(services.clock, services.log, services.metrics, access_settings_,
@@ -180,7 +179,7 @@ class BalancerRole final : public runtime::Role {
     // The reserved numbers of orders. A full disk must not keep those who watch from watching.
     if (auto written = store_->flush(); !written)
       services_.log.error("balancer", "state_not_written",
-                          {{"directory", state_dir_}, {"error", written.error().text}});
+                          {{"directory", settings_.state_dir}, {"error", written.error().text}});
     if (auto loaded = routing_status_.load(*store_); !loaded) return loaded;
     auto& worker = *services_.workers.front();
     worker.loop.post([this, &worker] { tasks_.start(worker); });
@@ -201,7 +200,7 @@ class BalancerRole final : public runtime::Role {
   base::Status ready() const override {
     auto why = is_serving_ ? key_watch_.trouble() : "not serving";
     if (why.empty() && !admission_.admits())
-      why = "no new viewers are admitted: the state cannot be written to " + state_dir_;
+      why = "no new viewers are admitted: the state cannot be written to " + settings_.state_dir;
     if (why.empty()) return {};
     return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, why);
   }
@@ -245,7 +244,6 @@ class BalancerRole final : public runtime::Role {
   const contracts::Event event_;     // as of the start
   const BalancerSettings settings_;  // as of the start
   const access::AccessSettings access_settings_;
-  const std::string state_dir_;
   const OperatorRules operators_;  // as of the start
   std::atomic<bool> is_serving_{false};
 

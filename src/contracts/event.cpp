@@ -109,9 +109,9 @@ void add_delivery_fields(config::Section<Channel>& section) {
                 "target durations. See docs/routing.md.")
       .duration(
           "hold_end", &Channel::hold_end, {0ms, 1h},
-          "Time for which the end of a live playlist (EXT-X-ENDLIST) is withheld from viewers, because a packager "
-          "that is stopped to be restarted writes it. With backup_origins it is withheld in any case while "
-          "another origin advances. `tribune ctl end CHANNEL` ends the channel at once. See docs/operations.md.");
+          "Time for which the end of a live playlist (EXT-X-ENDLIST) is held back from viewers, because a packager "
+          "that is stopped to be restarted writes it. With backup_origins it is held back in any case while "
+          "another origin is healthy. `tribune ctl end CHANNEL` ends the channel at once. See docs/operations.md.");
 }
 
 /// The content of playlists and the responses to players.

@@ -48,7 +48,7 @@ struct Channel {
   double pace_factor = 0;  // the maximum rate to a viewer, as a multiple of the variant's bandwidth; 0: no bound
   std::chrono::milliseconds link_lifetime{6 * 3'600'000};
   std::chrono::milliseconds stale_time{300'000};  // limit on serving a live playlist that the origin does not renew
-  std::chrono::milliseconds hold_end{0};          // for which the end of a live playlist is withheld
+  std::chrono::milliseconds hold_end{0};          // for which the end of a live playlist is held
   hls::Limits playlist_limits;
 };
 

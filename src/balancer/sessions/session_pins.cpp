@@ -287,32 +287,13 @@ void SessionPins::write(access::SessionId id, Pinned& session, std::chrono::seco
   if (!store_) return;
   session.is_written = true;
   session.held_written = held;
-  unsaved_->in_flight.fetch_add(1);
+  unsaved_->queued();
   store_->put(kPinsTable, contracts::session_name(id), to_text({session.preferred, session.pins, held}),
-              [unsaved = unsaved_, id](base::Status status) {
-                if (!status) {
-                  const std::lock_guard lock(unsaved->mutex);
-                  unsaved->failed.insert(id);
-                }
-                unsaved->in_flight.fetch_sub(1);
-              });
+              [unsaved = unsaved_, id](base::Status status) { unsaved->finished(id, status); });
 }
 
-std::int64_t SessionPins::unsaved() const {
-  const std::lock_guard lock(unsaved_->mutex);
-  return unsaved_->in_flight.load() + std::ssize(unsaved_->failed);
-}
-
-/// Writes again what could not be written, up to a bound, because the disk may still be full.
 void SessionPins::write_failed() {
-  constexpr std::size_t kAtOnce = 4'096;
-  std::vector<access::SessionId> failed;
-  {
-    const std::lock_guard lock(unsaved_->mutex);
-    while (!unsaved_->failed.empty() && failed.size() < kAtOnce)
-      failed.push_back(unsaved_->failed.extract(unsaved_->failed.begin()).value());
-  }
-  for (const auto id : failed) {
+  for (const auto id : unsaved_->take_failed()) {
     auto& shard = shards_.of(id);
     const std::lock_guard lock(shard.mutex);
     if (auto* session = shard.sessions.peek(id)) write(id, *session, session->held_written);

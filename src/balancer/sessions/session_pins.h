@@ -25,7 +25,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "access/sessions.h"
@@ -36,6 +35,7 @@
 #include "base/recent_map.h"
 #include "base/sharded.h"
 #include "store/store.h"
+#include "store/unsaved_records.h"
 
 namespace tribune::balancer {
 
@@ -127,7 +127,7 @@ class SessionPins {
   std::size_t size() const;
   /// Changes that are not on disk yet: each for about 50 ms, or as long as the disk is full. A process that is killed
   /// loses them.
-  std::int64_t unsaved() const;
+  std::int64_t unsaved() const { return unsaved_->size(); }
 
  private:
   struct Pinned {
@@ -168,12 +168,8 @@ class SessionPins {
   static constexpr std::size_t kSweptAtOnce = base::Sharded<Shard>::size() / 8;
   std::size_t swept_ = 0;  // used by sweep() only
   store::Store* store_ = nullptr;
-  struct Unsaved {
-    std::atomic<std::int64_t> in_flight{0};
-    std::mutex mutex;
-    std::unordered_set<access::SessionId> failed;  // guarded by mutex
-  };
-  const std::shared_ptr<Unsaved> unsaved_ = std::make_shared<Unsaved>();  // also used on the store's thread
+  // Also used by the store's thread, which may outlive this object.
+  const std::shared_ptr<store::UnsavedRecords> unsaved_ = std::make_shared<store::UnsavedRecords>();
 };
 
 }  // namespace tribune::balancer

@@ -1,5 +1,5 @@
 #pragma once
-// POST /channels/{id}/end on the admin listener: the operator ends a channel whose end is withheld (end_hold.h), or
+// POST /channels/{id}/end on the admin listener: the operator ends a channel whose end is held (end_hold.h), or
 // ends it before the packagers stop. Within the next kEndBelieved an end of any origin (EXT-X-ENDLIST) is believed at
 // once.
 

@@ -4,7 +4,7 @@
 //
 // States
 //   open      no end was received, or it was believed
-//   holding   the end of a playlist that was live is withheld from viewers            (holds)
+//   holding   the end of a playlist that was live is not shown to viewers yet         (holds)
 // The hold ends when no other origin of the channel is healthy and hold_end has passed since it began, or when the
 // operator has ended the channel. Pure; times are passed in. Owned by one worker.
 
@@ -24,7 +24,7 @@ struct EndFacts {
 
 class EndHold {
  public:
-  /// For each response with an end: whether it is withheld.
+  /// For each response with an end: whether it is held.
   bool holds(const EndFacts&, base::SteadyTime now);
   /// For each response without an end.
   void release() { since_.reset(); }

@@ -154,7 +154,7 @@ std::unique_ptr<net::Fetch> PlaylistRefresher::fetch(const http::Headers& valida
   if (const auto due = origins.probe_due(now())) probe(*due);
   request_origin_ = origins.choice();
   auto request = request_at(request_origin_);
-  // With 304 or equal text the links of the last refresh would expire, and an end would be withheld for ever.
+  // With 304 or equal text the links of the last refresh would expire, and an end would be held for ever.
   const bool is_end_due = end_hold_.is_holding() && !EndHold(end_hold_).holds(end_facts(request_origin_), now());
   accepts_equal_text_ = !needs_new_links() && !is_end_due;
   if (accepts_equal_text_ && text_origin_ == request_origin_)
@@ -262,7 +262,7 @@ base::Result<Source::Refresh> PlaylistRefresher::parse_playlist(const net::Whole
   }
   if (!playlist->ended) {
     end_hold_.release();
-  } else if (withholds_end(*playlist)) {
+  } else if (holds_end(*playlist)) {
     playlist = hls::parse(hls::write(*playlist, {}, {.without_end = true}), context);
     if (!playlist) return tl::unexpected(playlist.error());
   }
@@ -286,10 +286,10 @@ EndFacts PlaylistRefresher::end_facts(std::size_t origin) const {
           channel_.config().hold_end};
 }
 
-bool PlaylistRefresher::withholds_end(const hls::Playlist& source) {
+bool PlaylistRefresher::holds_end(const hls::Playlist& source) {
   const bool is_first = !end_hold_.is_holding();
   const bool holds = end_hold_.holds(end_facts(request_origin_), now());
-  if (holds && is_first) channel_.on_end_withheld(identity_.path, source.end_msn());
+  if (holds && is_first) channel_.on_end_held(identity_.path, source.end_msn());
   return holds;
 }
 

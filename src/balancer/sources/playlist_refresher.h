@@ -82,7 +82,7 @@ class PlaylistRefresher final : public Source::Environment {
   bool needs_new_links() const;
   bool was_live() const;
   EndFacts end_facts(std::size_t origin) const;
-  bool withholds_end(const hls::Playlist&);
+  bool holds_end(const hls::Playlist&);
   std::int64_t expiry(std::chrono::milliseconds span) const;
   void renew_links_of_ended();
   std::int64_t pace_kbps() const;

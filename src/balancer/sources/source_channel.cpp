@@ -481,9 +481,9 @@ void SourceChannel::on_origin_changed(std::size_t origin, bool is_healthy, std::
   if (!is_healthy) metrics_.origin_left();
 }
 
-void SourceChannel::on_end_withheld(std::string_view path, std::int64_t end_msn) {
-  metrics_.end_withheld();
-  services_.log.warning("balancer", "source_end_withheld",
+void SourceChannel::on_end_held(std::string_view path, std::int64_t end_msn) {
+  metrics_.end_held();
+  services_.log.warning("balancer", "source_end_held",
                         {{"channel", config_.id}, {"path", path}, {"source_end_msn", end_msn}});
 }
 

@@ -105,7 +105,7 @@ class SourceChannel {
   /// The health of the origins, shared by all playlists of the channel.
   SourceOrigins& origins() { return source_origins_; }
   bool is_ended_by_operator() const { return services_.clock.wall_now() < end_believed_until_; }
-  void on_end_withheld(std::string_view path, std::int64_t end_msn);
+  void on_end_held(std::string_view path, std::int64_t end_msn);
   void on_origin_changed(std::size_t origin, bool is_healthy, std::string_view why);
   /// The epoch of the links listed last, or that of the first generation.
   const std::string& epoch();

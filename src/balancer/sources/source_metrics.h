@@ -21,14 +21,14 @@ class SourceMetrics {
   void fetched_document(std::string_view kind, std::string_view result);
   void media_probed(std::string_view result);
   void origin_left() { origins_left_.add(); }
-  void end_withheld() { ends_withheld_.add(); }
+  void end_held() { ends_held_.add(); }
   void playlists_left_out(std::size_t count) { playlists_left_out_.add(count); }
 
   base::Counter renders;
 
  private:
   base::Counter origins_left_;
-  base::Counter ends_withheld_;
+  base::Counter ends_held_;
   base::Counter playlists_left_out_;
   base::Metrics& metrics_;
   std::string channel_;

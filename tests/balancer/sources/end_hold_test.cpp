@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 using balancer::EndFacts;
 using balancer::EndHold;
 
-TEST_CASE("an end is withheld by these facts, at these times after it first came") {
+TEST_CASE("an end is held by these facts, at these times after it first came") {
   struct Case {
     const char* name;
     EndFacts facts;

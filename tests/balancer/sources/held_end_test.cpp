@@ -33,7 +33,7 @@ const std::string kWithAd =
 
 }  // namespace
 
-TEST_CASE_FIXTURE(HeldEnd, "the end of a playlist that was live is withheld for hold_end") {
+TEST_CASE_FIXTURE(HeldEnd, "the end of a playlist that was live is held for hold_end") {
   text("demo", "index.m3u8");
   CHECK_FALSE(has_end(next("v/a.m3u8", live_text(5, 8))));
   CHECK_FALSE(has_end(next("v/a.m3u8", live_text(5, 9) + kEnd)));
@@ -66,7 +66,7 @@ TEST_CASE_FIXTURE(HeldEnd, "an operator ends a channel for an hour, also over a 
   CHECK(has_end(next("v/a.m3u8", live_text(5, 9) + kEnd)));
 }
 
-TEST_CASE_FIXTURE(HeldEnd, "after the hour an end is withheld again") {
+TEST_CASE_FIXTURE(HeldEnd, "after the hour an end is held again") {
   CHECK(sources->believe_end("demo", clock.wall_now() + balancer::kEndBelieved, {}));
   text("demo", "index.m3u8");
   CHECK_FALSE(has_end(next("v/a.m3u8", live_text(5, 8), 3'590s)));

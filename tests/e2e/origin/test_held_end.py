@@ -46,7 +46,7 @@ def show(event, origins):
 
 def test_the_show_goes_on_at_the_backup_until_both_packagers_have_stopped(show):
     show.stop(show.first)
-    show.event.balancer.wait_log("source_end_withheld")
+    show.event.balancer.wait_log("source_end_held")
     show.second.advance()
     show.assert_goes_on(show.second, 12)
     show.event.balancer.kill()
@@ -92,7 +92,7 @@ def test_the_operator_ends_a_channel_while_its_backup_advances(show):
 def test_hold_end_bridges_a_restart_of_the_only_packager_and_then_ends(event, origins):
     show = Show(event, origins, has_backup=False, hold_end="4s")
     show.stop(show.first)
-    event.balancer.wait_log("source_end_withheld")
+    event.balancer.wait_log("source_end_held")
     show.first.is_ended = False
     show.assert_goes_on(show.first, 8)
     show.stop(show.first)
@@ -105,4 +105,4 @@ def test_without_backups_and_hold_end_a_channel_ends_at_once(event, origins):
     show.stop(show.first)
     show.player.wait_for_msn(5)
     assert show.has_ended()
-    assert not event.balancer.logged("source_end_withheld")
+    assert not event.balancer.logged("source_end_held")
