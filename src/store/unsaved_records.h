@@ -37,8 +37,7 @@ class UnsavedRecords {
   std::vector<std::uint64_t> take_failed() {
     const std::lock_guard lock(mutex_);
     std::vector<std::uint64_t> taken;
-    while (!failed_.empty() && taken.size() < kRetriedAtOnce)
-      taken.push_back(failed_.extract(failed_.begin()).value());
+    while (!failed_.empty() && taken.size() < kRetriedAtOnce) taken.push_back(failed_.extract(failed_.begin()).value());
     return taken;
   }
 

@@ -62,9 +62,9 @@ struct ChannelSlot {
 /// The key of a playlist in KnownPlaylists.
 std::string playlist_key(std::string_view path, std::string_view query);
 
-/// The end of a key in kTimelinesTable, after the channel's id and a line end: until when its end is believed, in Unix
-/// seconds.
-inline constexpr std::string_view kEndMark = "\x02";
+// Keys in kTimelinesTable, after the channel's id and a line end, that are no path of a playlist:
+inline constexpr std::string_view kChildrenMark = "\x01";  // and the playlist that names these children
+inline constexpr std::string_view kEndMark = "\x02";       // until when its end is believed, in Unix seconds
 
 /// Records of a former process, by their key in the store without the channel's id.
 using TimelineRecords = std::map<std::string, std::string>;

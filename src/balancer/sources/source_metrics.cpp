@@ -9,11 +9,10 @@ SourceMetrics::SourceMetrics(base::Metrics& metrics, std::string channel)
       origins_left_(metrics.counter("tribune_balancer_origins_left_total",
                                     "Changes from an origin to the next one in the list because the origin failed.",
                                     {{"channel", channel}})),
-      ends_held_(
-          metrics.counter("tribune_balancer_source_ends_held_total",
-                          "Ends of live playlists (EXT-X-ENDLIST) that were held back from viewers, because a "
-                          "backup or hold_end may continue the channel.",
-                          {{"channel", channel}})),
+      ends_held_(metrics.counter("tribune_balancer_source_ends_held_total",
+                                 "Ends of live playlists (EXT-X-ENDLIST) that were held back from viewers, because a "
+                                 "backup or hold_end may continue the channel.",
+                                 {{"channel", channel}})),
       playlists_left_out_(metrics.counter("tribune_balancer_playlists_left_out_total",
                                           "Source playlists that were dropped or refused because the channel had "
                                           "reached its maximum number of playlists.",

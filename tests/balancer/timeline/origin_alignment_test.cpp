@@ -5,6 +5,7 @@
 
 #include "balancer/playlist_texts.h"
 #include "balancer/timeline/timeline.h"
+#include "balancer/timeline_restart.h"
 #include "base/clock.h"
 
 using namespace tribune;
@@ -38,17 +39,10 @@ struct AlignmentFixture {
     clock.advance(2s);
     return *outcome;
   }
-  /// A process that starts with the saved state of this one. Saving it again changes nothing.
-  void restart() {
-    const auto now = clock.steady_now();
-    const auto wall = clock.wall_now();
-    const auto channel = timeline.save_channel(now, wall);
-    const auto track = timeline.save_track("v", now, wall);
-    timeline = Timeline{[this] { return "e" + std::to_string(epochs++); }};
-    timeline.load_channel(channel, now, wall);
-    timeline.load_track("v", track, now, wall);
-    CHECK(timeline.save_channel(now, wall) == channel);
-    CHECK(timeline.save_track("v", now, wall) == track);
+  void restart_process() {
+    Timeline next{[this] { return "e" + std::to_string(epochs++); }};
+    restart(timeline, next, clock, {"v"});
+    timeline = std::move(next);
   }
   std::string uri(const hls::Playlist& playlist, std::size_t segment) {
     return playlist.uris[playlist.segments[segment].uri_use].uri;
@@ -207,7 +201,7 @@ TEST_CASE("a gap of a few segments between two origins is listed as gaps, and th
           std::string::npos);
   }
   SUBCASE("a restart of the process keeps the numbers") {
-    s.restart();
+    s.restart_process();
     const auto next = s.see(dated(8, 12, 16, "b"), 1);
     REQUIRE(next.playlist);
     CHECK(next.verdict == Verdict::newer);
@@ -277,7 +271,7 @@ TEST_CASE("media that does not meet what was listed begins after a discontinuity
 TEST_CASE("a restart of the process between two origins loses no state") {
   AlignmentFixture s;
   s.see(dated(100, 105, 0, "a"), 0);
-  s.restart();
+  s.restart_process();
   const auto shown = s.see(dated(7, 12, 4, "b"), 1);
   REQUIRE(shown.playlist);
   CHECK(shown.playlist->media_sequence == 105);

@@ -6,6 +6,7 @@
 
 #include "balancer/playlist_texts.h"
 #include "balancer/timeline/timeline.h"
+#include "balancer/timeline_restart.h"
 #include "base/clock.h"
 
 using namespace tribune;
@@ -48,16 +49,10 @@ struct TimelineOfTwoSources {
     return *outcome;
   }
   void change(const std::string& id = "two") { CHECK(timeline.use_source(id, true, clock.steady_now())); }
-  void restart_process(const std::vector<std::string>& tracks = {"v"}) {
-    const auto now = clock.steady_now();
-    const auto wall = clock.wall_now();
-    const auto channel = timeline.save_channel(now, wall);
-    std::vector<std::string> records;
-    for (const auto& track : tracks) records.push_back(timeline.save_track(track, now, wall));
-    timeline = Timeline{[this] { return "e" + std::to_string(epochs++); }};
-    timeline.load_channel(channel, now, wall);
-    for (std::size_t i = 0; i < tracks.size(); ++i) timeline.load_track(tracks[i], records[i], now, wall);
-    CHECK(timeline.save_channel(now, wall) == channel);
+  void restart_process() {
+    Timeline next{[this] { return "e" + std::to_string(epochs++); }};
+    restart(timeline, next, clock, {"v"});
+    timeline = std::move(next);
   }
   /// The names that the playlist lists, and "|" before a segment of another epoch.
   std::string listed(const hls::Playlist& playlist) {

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "balancer/playlist_texts.h"
+#include "balancer/timeline_restart.h"
 #include "base/clock.h"
 
 using namespace tribune;
@@ -40,14 +41,9 @@ struct TimelineFixture {
     return timeline.generation(playlist.segments.at(segment).generation).epoch;
   }
   void restart_process(const std::vector<std::string>& tracks = {"v"}) {
-    const auto now = clock.steady_now();
-    const auto wall = clock.wall_now();
-    const auto channel = timeline.save_channel(now, wall);
-    std::vector<std::string> records;
-    for (const auto& track : tracks) records.push_back(timeline.save_track(track, now, wall));
-    timeline = Timeline{[this] { return "e" + std::to_string(epochs++); }};
-    timeline.load_channel(channel, now, wall);
-    for (std::size_t i = 0; i < tracks.size(); ++i) timeline.load_track(tracks[i], records[i], now, wall);
+    Timeline next{[this] { return "e" + std::to_string(epochs++); }};
+    restart(timeline, next, clock, tracks);
+    timeline = std::move(next);
   }
 };
 
