@@ -201,6 +201,7 @@ class BalancerRole final : public runtime::Role {
     auto why = is_serving_ ? key_watch_.trouble() : "not serving";
     if (why.empty() && !admission_.admits())
       why = "no new viewers are admitted: the state cannot be written to " + settings_.state_dir;
+    if (why.empty() && nodes_.is_without_usable_node()) why = "no cache node is usable: viewers stay at their nodes";
     if (why.empty()) return {};
     return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, why);
   }

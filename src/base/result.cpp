@@ -10,6 +10,7 @@ std::string_view to_string(ErrorKind kind) {
     case ErrorKind::conflict: return "conflict";
     case ErrorKind::too_large: return "too_large";
     case ErrorKind::timeout: return "timeout";
+    case ErrorKind::refused: return "refused";
     case ErrorKind::unavailable: return "unavailable";
     case ErrorKind::protocol: return "protocol";
     case ErrorKind::io: return "io";

@@ -15,7 +15,8 @@ enum class ErrorKind {
   conflict,
   too_large,
   timeout,
-  unavailable,  // refused, unreachable, overloaded, closing
+  refused,      // no process listens at the port
+  unavailable,  // unreachable, overloaded, closing
   protocol,     // the other party broke its protocol
   io,           // disk or descriptor
   cancelled,

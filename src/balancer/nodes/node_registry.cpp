@@ -34,8 +34,15 @@ std::string why(const NodeState& node, base::SteadyTime now) {
   if (!node.unfit.empty()) return node.unfit;
   if (!node.last.reason.empty()) return node.last.reason;
   if (!node.degraded.empty()) return node.degraded;
+  if (!node.doubted.empty()) return node.doubted;
   if (node.held_until && now < *node.held_until) return "held: its heartbeats stopped and resumed too often";
   return node.draining_since ? "drained" : "";
+}
+
+/// The condition of a node that sends heartbeats.
+NodeCondition condition_by_reports(const NodeState& node) {
+  const bool is_well = node.last.healthy && node.why_unhealthy.empty() && node.unfit.empty();
+  return is_well ? NodeCondition::up : NodeCondition::unhealthy;
 }
 
 void describe_delivery(base::json::Writer& w, const contracts::Heartbeat& last) {
@@ -58,6 +65,11 @@ NodeRegistry::NodeRegistry(const base::Clock& clock, base::Log& log, base::Metri
       origin_to_blame_(metrics.gauge("tribune_balancer_origin_fails_most_nodes",
                                      "1 while most cache nodes fail because of the origin. No node is marked unhealthy "
                                      "for that reason meanwhile.")),
+      doubted_(metrics.gauge("tribune_balancer_node_failures_doubted",
+                             "Cache nodes that stay in service although their heartbeats or probes fail, because most "
+                             "nodes fail at once.")),
+      without_usable_(metrics.gauge("tribune_balancer_without_usable_node",
+                                    "1 while no cache node is usable. Viewers stay at their nodes meanwhile.")),
       table_(std::make_shared<NodeTable>()),
       last_check_(clock.steady_now()),
       begun_(clock.steady_now()) {}
@@ -75,7 +87,8 @@ NodeRegistry::Known NodeRegistry::make(const NodeSettings& settings, base::Stead
                          {{"node", settings.id}}),
           metrics_.gauge("tribune_balancer_node_error_share",
                          "Share of the viewers' requests to the node that failed in its last 10 s, 0 to 1.",
-                         {{"node", settings.id}})};
+                         {{"node", settings.id}}),
+          Reachability(now)};
 }
 
 NodeRegistry::Known* NodeRegistry::find(std::string_view id) {
@@ -117,9 +130,10 @@ NodeRegistry::HeartbeatResult NodeRegistry::record_heartbeat(const contracts::He
   auto& state = found->state;
   if (!state.last.run.empty() && is_replayed(state.last, heartbeat)) return HeartbeatResult::replayed;
 
-  if (state.last.run != heartbeat.run) reset_probes(*found);  // those were sent to a former run
+  if (state.last.run != heartbeat.run) found->reach.reset_probes();  // those were sent to a former run
   state.last = heartbeat;
   state.last_heartbeat = clock_.steady_now();
+  found->reach.heartbeat_received(state.last_heartbeat);
   record_experience(found->delivery, heartbeat, state.last_heartbeat);
   found->error_share.set(contracts::share(heartbeat.experience.failures, heartbeat.experience.requests));
   state.viewers_at_heartbeat = state.viewers->count.load();
@@ -129,26 +143,27 @@ NodeRegistry::HeartbeatResult NodeRegistry::record_heartbeat(const contracts::He
   const bool moved = url != state.address->url;
   if (moved) {
     state.address = std::make_shared<NodeAddress>(NodeAddress{heartbeat.node, url});
-    found->was_reached = false;
-    reset_probes(*found);
+    found->reach.reset_address();
   }
   const auto before = state.condition;
+  judge_reachability(*found, state.last_heartbeat);
   judge(*found);
   if (state.condition != before || moved) publish();
   return HeartbeatResult::accepted;
 }
 
-void NodeRegistry::reset_probes(Known& known) {
-  known.failed_probes = known.good_probes = 0;
-  known.connection_lost_at.reset();
-  known.state.why_unhealthy.clear();
+/// Applies what is known of the way to the node, unless it is doubted.
+void NodeRegistry::judge_reachability(Known& known, base::SteadyTime now) {
+  auto& state = known.state;
+  const bool is_certain = known.reach.is_lost_for_certain(now, timeout_);
+  if (is_certain != std::exchange(state.is_lost_for_certain, is_certain)) changed_ = true;
+  state.why_unhealthy = believes_failure(known, now) ? known.reach.unreachable() : "";
 }
 
 /// The condition of a node that sends heartbeats, by its own report, by probes and by its delivery.
 void NodeRegistry::judge(Known& known) {
   auto& state = known.state;
-  const bool well = state.last.healthy && state.why_unhealthy.empty() && state.unfit.empty();
-  const auto condition = well ? NodeCondition::up : NodeCondition::unhealthy;
+  const auto condition = condition_by_reports(state);
   if (condition == state.condition) return;
   if (condition == NodeCondition::up && state.condition != NodeCondition::unhealthy)
     record_return(known, clock_.steady_now());
@@ -199,56 +214,37 @@ void NodeRegistry::record_return(Known& known, base::SteadyTime now) {
       {{"node", state.address->id}, {"losses", known.losses.size()}, {"for_ms", ms_between(now, *state.held_until)}});
 }
 
-void NodeRegistry::probed(std::string_view id, bool answered) {
+void NodeRegistry::probed(std::string_view id, PingResult result) {
   const std::lock_guard lock(mutex_);
   auto* known = find(id);
   if (!known) return;
+  const auto now = clock_.steady_now();
+  known->reach.probed(result, now);
+  if (result != PingResult::answered || shared_.is_doubted()) look_for_shared_failure(now);
   auto& state = known->state;
-  if (answered) {
-    known->was_reached = true;
-    known->failed_probes = 0;
-    if (++known->good_probes >= kGoodProbes) state.why_unhealthy.clear();
-  } else {
-    known->good_probes = 0;
-    ++known->failed_probes;
-    // WHY: a node in a network that this balancer never reached is judged by its heartbeats and by clients alone.
-    const bool reported = known->reports.size() >= kReporters;
-    const bool lost_connection =
-        known->connection_lost_at && clock_.steady_now() - *known->connection_lost_at < kConnectionLossCounts;
-    if (known->was_reached && known->failed_probes >= (reported || lost_connection ? 1 : kFailedProbes))
-      state.why_unhealthy = reported          ? "clients and a probe cannot reach the node"
-                            : lost_connection ? "the node closed its connection, and a probe cannot reach it"
-                                              : "probes cannot reach the node";
-  }
-  if (state.condition != NodeCondition::up && state.condition != NodeCondition::unhealthy) return;
   const auto before = state.condition;
+  judge_reachability(*known, now);
+  if (state.condition != NodeCondition::up && state.condition != NodeCondition::unhealthy) return;
   judge(*known);
   if (state.condition != before) publish();
 }
 
 void NodeRegistry::connection_lost(std::string_view id) {
   const std::lock_guard lock(mutex_);
-  auto* known = find(id);
-  if (!known) return;
-  known->connection_lost_at = clock_.steady_now();
-  known->is_probe_due = true;
+  if (auto* known = find(id)) known->reach.connection_lost(clock_.steady_now());
 }
 
 std::vector<std::string> NodeRegistry::take_due_probes() {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> due;
   for (auto& known : known_)
-    if (std::exchange(known.is_probe_due, false)) due.push_back(known.state.address->id);
+    if (known.reach.take_due_probe()) due.push_back(known.state.address->id);
   return due;
 }
 
 void NodeRegistry::reported_gone(std::string_view id, std::string_view client_prefix) {
   const std::lock_guard lock(mutex_);
-  auto* known = find(id);
-  if (!known) return;
-  const auto now = clock_.steady_now();
-  std::erase_if(known->reports, [&](const auto& report) { return now - report.second > kReportWindow; });
-  if (known->reports.size() < kReporters) known->reports.insert_or_assign(std::string(client_prefix), now);
+  if (auto* known = find(id)) known->reach.reported_gone(client_prefix, clock_.steady_now());
 }
 
 bool NodeRegistry::drain(std::string_view id, bool on) {
@@ -278,16 +274,100 @@ void NodeRegistry::check() {
   const bool late = slept > timeout_ / 2;
   for (auto& known : known_) {
     known.viewers.set(static_cast<double>(known.state.viewers->count.load()));
-    std::erase_if(known.reports, [&](const auto& report) { return now - report.second > kReportWindow; });
-    if (late) known.state.last_heartbeat = std::min(now, known.state.last_heartbeat + slept);
-    if (known.state.condition == NodeCondition::down || now - known.state.last_heartbeat < timeout_) continue;
-    if (known.state.condition != NodeCondition::unheard) known.losses.push_back(now);
+    known.reach.expire_reports(now);
+    if (!late) continue;
+    known.state.last_heartbeat = std::min(now, known.state.last_heartbeat + slept);
+    known.reach.shorten_silence(slept, now);
+  }
+  look_for_shared_failure(now);
+  for (auto& known : known_) {  // a doubted failure may have become certain
+    if (known.state.doubted.empty()) continue;
+    judge_reachability(known, now);
+    judge(known);
+  }
+  mark_silent_nodes(now);
+  judge_delivery(now);
+  if (changed_) publish();
+}
+
+void NodeRegistry::mark_silent_nodes(base::SteadyTime now) {
+  for (auto& known : known_) {
+    auto& state = known.state;
+    if (state.condition == NodeCondition::down || known.reach.silence(now) < timeout_) continue;
+    if (!believes_failure(known, now)) continue;
+    if (state.condition != NodeCondition::unheard) known.losses.push_back(now);
     if (known.losses.size() > 16) known.losses.erase(known.losses.begin());
+    state.is_lost_for_certain = known.reach.is_lost_for_certain(now, timeout_);
+    // Other nodes are fine, and this one was doubted for long: its viewers do not all leave it at once.
+    if (shared_.is_doubted() && !state.is_lost_for_certain) state.leaving_since = now;
     set_condition(known, NodeCondition::down, "silent");
     changed_ = true;
   }
-  judge_delivery(now);
-  if (changed_) publish();
+}
+
+bool NodeRegistry::believes_failure(const Known& known, base::SteadyTime now) const {
+  if (!shared_.is_doubted() || known.reach.is_lost_for_certain(now, timeout_)) return true;
+  if (known.state.condition == NodeCondition::unheard) return true;
+  return shared_.failing() < shared_.nodes() && known.reach.is_cut_off(now, kLongestDoubt);
+}
+
+void NodeRegistry::look_for_shared_failure(base::SteadyTime now) {
+  std::vector<NodeFailure> nodes;
+  nodes.reserve(known_.size());
+  for (const auto& known : known_) {
+    const auto& state = known.state;
+    const bool is_down = state.condition == NodeCondition::down;
+    nodes.push_back({.counts = !state.last.run.empty() && !known.reach.is_lost_for_certain(now, timeout_),
+                     .is_lost = known.reach.silence(now) >= timeout_ || !known.reach.unreachable().empty(),
+                     .is_out = is_down || !state.why_unhealthy.empty(),
+                     .since = known.reach.failing_since(now, timeout_)});
+  }
+  switch (shared_.update(nodes, timeout_)) {
+    case SharedFailure::Change::began: doubt_failures(now); break;
+    case SharedFailure::Change::ended: end_doubt(now); break;
+    case SharedFailure::Change::none: break;
+  }
+  std::size_t doubted = 0;
+  for (auto& known : known_) {
+    const bool is_doubted = shared_.is_doubted() && known.reach.failing_since(now, timeout_) &&
+                            !believes_failure(known, now) && known.state.condition != NodeCondition::down;
+    doubted += is_doubted ? 1 : 0;
+    if (is_doubted != known.state.doubted.empty()) continue;
+    known.state.doubted =
+        is_doubted ? "heartbeats or probes fail for most nodes at once: the cause is probably at this balancer" : "";
+    changed_ = true;
+  }
+  doubted_.set(static_cast<double>(doubted));
+}
+
+/// Returns the nodes to service whose loss was a part of the failure that is doubted now.
+void NodeRegistry::doubt_failures(base::SteadyTime now) {
+  doubted_since_ = now;
+  log_.warning("balancer", "node_failures_doubted",
+               {{"failing", shared_.failing()},
+                {"nodes", shared_.nodes()},
+                {"action", "check this balancer's uplink, firewall and clock; the nodes stay in service"}});
+  for (auto& known : known_) {
+    const auto since = known.reach.failing_since(now, timeout_);
+    if (!since || *since < shared_.from() || known.state.last.run.empty()) continue;
+    known.reach.request_probe();  // a refused one is certain
+    auto& state = known.state;
+    judge_reachability(known, now);
+    if (state.is_lost_for_certain) continue;
+    if (state.condition == NodeCondition::down && !known.losses.empty()) known.losses.pop_back();
+    // It was not away for others, so that its share of viewers does not ramp up.
+    if (const auto condition = condition_by_reports(state); condition != state.condition)
+      set_condition(known, condition, state.last.reason.empty() ? state.unfit : state.last.reason);
+    changed_ = true;
+  }
+}
+
+void NodeRegistry::end_doubt(base::SteadyTime now) {
+  log_.info("balancer", "node_failures_believed", {{"failing", shared_.failing()}, {"nodes", shared_.nodes()}});
+  if (now - doubted_since_ < timeout_ / 2) return;  // the heartbeats of the others were only late
+  for (auto& known : known_)
+    if (known.state.condition != NodeCondition::down && !known.reach.is_lost_for_certain(now, timeout_))
+      known.reach.excuse(now + timeout_);  // a heartbeat or probe may be on its way
 }
 
 std::chrono::milliseconds NodeRegistry::check_period() const {
@@ -300,6 +380,7 @@ void NodeRegistry::set_condition(Known& known, NodeCondition condition, std::str
   const auto before = state.condition;
   state.condition = condition;
   state.since = clock_.wall_now();
+  if (condition == NodeCondition::up) state.leaving_since.reset();
   known.up.set(condition == NodeCondition::up ? 1 : 0);
   const auto& id = state.address->id;
   if (condition == NodeCondition::up) {
@@ -316,12 +397,26 @@ void NodeRegistry::set_condition(Known& known, NodeCondition condition, std::str
 }
 
 void NodeRegistry::publish() {
+  const auto before = table_.get();
   auto table = std::make_shared<NodeTable>();
   table->nodes.reserve(known_.size());
   for (const auto& known : known_) table->nodes.push_back(known.state);
-  table->index(table_.get().get());
+  table->index(before.get());
+  const bool is_first_back = table->has_usable_node() && !before->nodes.empty() && !before->has_usable_node();
+  for (std::size_t i = 0; is_first_back && i < known_.size(); ++i) {
+    auto& state = known_[i].state;
+    if (state.is_usable() || state.is_lost_for_certain || state.leaving_since) continue;
+    // Viewers had no other node, and stayed: they do not all go to the first one that returns.
+    state.leaving_since = table->nodes[i].leaving_since = clock_.steady_now();
+  }
+  without_usable_.set(table->has_usable_node() || table->nodes.empty() ? 0 : 1);
   table_.publish(std::move(table));
   changed_ = false;
+}
+
+bool NodeRegistry::is_without_usable_node() const {
+  const auto now_known = table();
+  return !now_known->nodes.empty() && !now_known->has_usable_node();
 }
 
 std::string NodeRegistry::unfit(std::string_view id) const {

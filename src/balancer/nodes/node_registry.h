@@ -14,6 +14,7 @@
 
 #include "balancer/nodes/delivery_health.h"
 #include "balancer/nodes/node_table.h"
+#include "balancer/nodes/reachability.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -37,19 +38,6 @@ inline constexpr std::chrono::seconds kFlapWindow{60};
 inline constexpr std::chrono::seconds kFirstHold{5};
 inline constexpr std::chrono::seconds kLongestHold{60};
 
-/// Probes that must fail in a row before a node that was reached by them counts as unreachable; one is enough while
-/// several clients report it gone. kGoodProbes must succeed in a row before it counts as reachable again.
-inline constexpr int kFailedProbes = 3;
-inline constexpr int kGoodProbes = 2;
-
-/// For this time after the node closed its connection, one failed probe is enough, too: a process that ends closes its
-/// connections at once.
-inline constexpr std::chrono::seconds kConnectionLossCounts{2};
-
-/// Networks of clients that must report a node gone within kReportWindow.
-inline constexpr std::size_t kReporters = 3;
-inline constexpr std::chrono::seconds kReportWindow{10};
-
 /// Any thread; locks inside.
 class NodeRegistry {
  public:
@@ -64,22 +52,25 @@ class NodeRegistry {
   HeartbeatResult record_heartbeat(const contracts::Heartbeat&);
 
   /// Records the result of a probe of GET {url}/ping.
-  void probed(std::string_view id, bool answered);
+  void probed(std::string_view id, PingResult);
   /// Records that the connection over which the balancer pushes to the node was closed.
   void connection_lost(std::string_view id);
-  /// Returns the nodes that lost their connection since the last call, which are to be probed at once.
+  /// Returns the nodes that are to be probed at once: they lost their connection, or many fail at once.
   std::vector<std::string> take_due_probes();
   /// Records that a client of this network could not reach the node.
   void reported_gone(std::string_view id, std::string_view client_prefix);
   /// Begins or ends moving a node's viewers to other nodes. Returns false when there is no such node.
   bool drain(std::string_view id, bool on);
 
-  /// Marks nodes without a heartbeat within the timeout as down. Called every check_period() by one worker; the time
-  /// that a call is late (this process was suspended) does not count.
+  /// Marks nodes without a heartbeat within the timeout as down, unless most nodes fail at once. Called every
+  /// check_period() by one worker; the time that a call is late (this process was suspended) does not count.
   void check();
   std::chrono::milliseconds check_period() const;
 
   std::shared_ptr<const NodeTable> table() const { return table_.get(); }
+
+  /// Whether nodes are configured and none of them is usable: viewers stay where they are. Any thread.
+  bool is_without_usable_node() const;
 
   /// Why a node that sends heartbeats gets no viewers; empty when it gets viewers. Any thread.
   std::string unfit(std::string_view id) const;
@@ -95,18 +86,19 @@ class NodeRegistry {
     base::Gauge up;
     base::Gauge viewers;
     base::Gauge error_share;
+    Reachability reach;
     DeliveryRecord delivery = {};
     std::vector<base::SteadyTime> losses = {};  // the last ones, within kFlapWindow
-    int good_probes = 0, failed_probes = 0;     // in a row
-    bool was_reached = false;                   // a probe was answered since its address is known
-    std::map<std::string, base::SteadyTime, std::less<>> reports = {};  // by network; bounded by kReporters
-    std::optional<base::SteadyTime> connection_lost_at = {};
-    bool is_probe_due = false;  // connection lost, and not returned by take_due_probes() yet
   };
   Known* find(std::string_view id);
   void judge(Known&);
+  void judge_reachability(Known&, base::SteadyTime now);
   void judge_delivery(base::SteadyTime now);
-  static void reset_probes(Known&);
+  void look_for_shared_failure(base::SteadyTime now);
+  void doubt_failures(base::SteadyTime now);
+  void end_doubt(base::SteadyTime now);
+  bool believes_failure(const Known&, base::SteadyTime now) const;
+  void mark_silent_nodes(base::SteadyTime now);
   void record_return(Known&, base::SteadyTime now);
   Known make(const NodeSettings&, base::SteadyTime now);
   void set_condition(Known&, NodeCondition, std::string_view reason);
@@ -115,7 +107,7 @@ class NodeRegistry {
   const base::Clock& clock_;
   base::Log& log_;
   base::Metrics& metrics_;
-  base::Gauge origin_to_blame_;
+  base::Gauge origin_to_blame_, doubted_, without_usable_;
   base::Published<NodeTable> table_;
 
   mutable std::mutex mutex_;  // guards what follows; held while a table of all nodes is copied
@@ -123,6 +115,8 @@ class NodeRegistry {
   std::chrono::milliseconds timeout_{1'800};
   base::SteadyTime last_check_;
   base::SteadyTime begun_;
+  SharedFailure shared_;
+  base::SteadyTime doubted_since_{};
   bool is_origin_to_blame_ = false;
   bool changed_ = false;  // since the table was published
 };

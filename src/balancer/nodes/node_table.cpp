@@ -49,6 +49,10 @@ void NodeTable::index(const NodeTable* before) {
   }
 }
 
+bool NodeTable::has_usable_node() const {
+  return std::any_of(nodes.begin(), nodes.end(), [](const NodeState& node) { return node.is_usable(); });
+}
+
 const NodeState* NodeTable::find(std::string_view id) const {
   const auto found = places_.find(id);
   return found == places_.end() ? nullptr : &nodes[found->second];

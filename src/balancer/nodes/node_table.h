@@ -7,8 +7,8 @@
 //   unhealthy   a heartbeat within the timeout, but it reports itself unhealthy, is unreachable, or does not deliver
 //               (a heartbeat, probes and reports, delivery_health.h)
 //   down        silent for longer than the timeout                                           (the check)
-// Beside its state a node may be held (it was lost repeatedly: no viewers for a time) and drained (an operator moves
-// its viewers to other nodes).
+// Beside its state a node may be doubted (most nodes failed at once: it stays in service, reachability.h), held (it was
+// lost repeatedly: no viewers for a time) and drained (an operator moves its viewers to other nodes).
 
 #include <algorithm>
 #include <atomic>
@@ -54,7 +54,12 @@ struct NodeState {
   std::optional<base::SteadyTime> returned{};    // after others had served its viewers; it ramps up from then
   std::optional<base::SteadyTime> held_until{};  // lost repeatedly: no viewers until then
   std::optional<base::SteadyTime> draining_since{};
-  std::string why_unhealthy{};            // by probes and reports; its own reason is last.reason
+  std::string why_unhealthy{};       // by probes and reports; its own reason is last.reason
+  std::string doubted{};             // what fails and is not believed (reachability.h); the node stays in service
+  bool is_lost_for_certain = false;  // its host refuses connections, or clients cannot reach it either
+  /// Its viewers leave it one after the other from then on, although it is not usable: its failure was doubted for
+  /// long, or no node was usable and the first one returned.
+  std::optional<base::SteadyTime> leaving_since{};
   std::string unfit{};                    // why it does not deliver, and gets no viewers (delivery_health.h)
   std::string degraded{};                 // why it does not deliver well, and gets viewers nevertheless
   std::int64_t viewers_at_heartbeat = 0;  // this balancer's at the last heartbeat
@@ -88,6 +93,8 @@ struct NodeTable {
 
   /// Fills `groups` and the indexes of find(); keeps the orders of `before` that are still valid.
   void index(const NodeTable* before = nullptr);
+  /// Whether a node may serve.
+  bool has_usable_node() const;
   /// nullptr when there is none.
   const NodeState* find(std::string_view id) const;
   const NodeGroup* find_group(std::string_view id) const;

@@ -42,7 +42,10 @@ void Prober::begin(Probe& probe, const NodeAddress& node) {
   probe.is_running = true;
   probe.running = client_.get_whole(ping_of(node), [this, &probe, id = node.id](base::Result<net::WholeAnswer> answer) {
     probe.is_running = false;
-    nodes_.probed(id, answer && answer->head.status == 200);
+    const bool is_refused = !answer && answer.error().kind == base::ErrorKind::refused;
+    nodes_.probed(id, answer && answer->head.status == 200 ? PingResult::answered
+                      : is_refused                         ? PingResult::refused
+                                                           : PingResult::failed);
   });
 }
 

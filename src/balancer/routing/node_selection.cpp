@@ -69,26 +69,44 @@ class FirstServing {
   std::optional<RoutingChoice> choice_;
 };
 
-/// Smaller is better. An unhealthy node that sends heartbeats comes before a node that is silent; of the silent ones
-/// the one with the latest heartbeat comes first.
-auto badness(const ViewerEligibility& viewer, const NodeState& node) {
-  const auto now = viewer.question().now;
-  const int kind = node.condition == NodeCondition::down        ? 4
-                   : node.condition == NodeCondition::unhealthy ? 3
-                   : node.draining_since                        ? 2
-                   : unusable_reason(node, now).empty()         ? 0
-                                                                : 1;
-  const auto silence = node.condition == NodeCondition::down ? now - node.last_heartbeat : base::SteadyTime::duration{};
-  return std::tuple(!viewer.may_use(node.group_id()), viewer.is_gone(node), kind, silence,
-                    kind < 4 ? node.utilisation() : 0.0);
+/// Of silent nodes those count as equal whose last heartbeats are at most this far apart.
+constexpr std::chrono::seconds kEquallySilent{30};
+
+/// How bad a node is that cannot serve; smaller is better. A node that sends heartbeats comes before a silent one, and
+/// that before a node whose host refuses connections.
+auto badness(const ViewerEligibility& viewer, const NodeState& node, base::SteadyTime newest_heartbeat) {
+  const bool is_silent = node.condition == NodeCondition::down;
+  const int kind = node.is_lost_for_certain                                               ? 6
+                   : is_silent && newest_heartbeat - node.last_heartbeat > kEquallySilent ? 5
+                   : is_silent                                                            ? 4
+                   : node.condition == NodeCondition::unhealthy                           ? 3
+                   : node.draining_since                                                  ? 2
+                   : unusable_reason(node, viewer.question().now).empty()                 ? 0
+                                                                                          : 1;
+  return std::tuple(!viewer.may_use(node.group_id()), viewer.is_gone(node), kind);
 }
 
+/// The used share of a node's capacity. Every viewer counts as 1 Mbit/s beside the last heartbeat's traffic, so that
+/// viewers who arrive between two heartbeats spread, too.
+double fallback_load(const NodeState& node) {
+  return node.utilisation() + static_cast<double>(node.sessions()) / std::max(node.capacity_mbps, 1.0);
+}
+
+/// The viewer's node while none is better, otherwise the one with the most free capacity of the best.
 template <class Trace>
 RoutingChoice least_bad(const ViewerEligibility& viewer, const Trace& trace) {
+  const auto& nodes = viewer.table().nodes;
+  const auto has_address = [](const NodeState& node) { return !node.address->url.empty(); };
+  base::SteadyTime newest{};
+  for (const auto& node : nodes)
+    if (has_address(node)) newest = std::max(newest, node.last_heartbeat);
   const NodeState* best = nullptr;
-  for (const auto& node : viewer.table().nodes) {
-    if (node.address->url.empty()) continue;
-    if (!best || badness(viewer, node) < badness(viewer, *best)) best = &node;
+  for (const auto& node : nodes) {
+    if (!has_address(node)) continue;
+    const auto key = [&](const NodeState& n) {
+      return std::tuple(badness(viewer, n, newest), &n == viewer.current() ? -1.0 : fallback_load(n));
+    };
+    if (!best || key(node) < key(*best)) best = &node;
   }
   if (!best) return {};
   trace.add(RoutingReason::least_bad, best->group_id(), best->address->id,

@@ -27,16 +27,19 @@ ViewerEligibility::ViewerEligibility(const NodeTable& table, const RoutingView& 
     : table_(table), view_(view), question_(question) {
   if (view.zones && question.client) zones_ = view.zones->find(*question.client);
   current_ = question.current.empty() ? nullptr : table.find(question.current);
-  keeps_current_ =
-      current_ && unusable_reason(*current_, question.now).empty() && !must_leave(*current_) && !is_gone(*current_);
+  keeps_current_ = current_ && may_stay(*current_) && !is_gone(*current_);
 }
 
-/// Whether the time has come for this viewer to leave a node that is drained.
-bool ViewerEligibility::must_leave(const NodeState& node) const {
-  if (!node.draining_since) return false;
+/// Whether the node keeps this viewer: it serves, or its viewers leave it one after the other and this one's time has
+/// not come.
+bool ViewerEligibility::may_stay(const NodeState& node) const {
+  const bool serves = unusable_reason(node, question_.now).empty();
+  if (serves && !node.draining_since) return true;
+  const auto since = serves ? node.draining_since : node.leaving_since;
+  if (!since || (!serves && (node.is_lost_for_certain || node.address->url.empty()))) return false;
   const double share =
       static_cast<double>(base::multiplicative_hash(question_.session) >> 11) / static_cast<double>(1ull << 53);
-  return question_.now - *node.draining_since >=
+  return question_.now - *since <
          std::chrono::duration_cast<base::SteadyTime::duration>(view_.rules.drain_time * share);
 }
 

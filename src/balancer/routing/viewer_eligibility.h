@@ -43,7 +43,7 @@ class ViewerEligibility {
   double weight(const NodeState& node) const { return (node.capacity_mbps > 0 ? node.capacity_mbps : 1) * ramp(node); }
 
  private:
-  bool must_leave(const NodeState&) const;
+  bool may_stay(const NodeState&) const;
 
   const NodeTable& table_;
   const RoutingView& view_;

@@ -75,8 +75,8 @@ struct PlaylistAnswer {
   PlaylistPublicationPtr publication{};  // null for a multivariant playlist
 };
 
-/// Errors: not_found "channel" or "playlist"; invalid_input with fault client for bad _HLS_ keys; timeout, unavailable,
-/// protocol, invalid_input or too_large with fault origin when nothing good can be served.
+/// Errors: not_found "channel" or "playlist"; invalid_input with fault client for bad _HLS_ keys; timeout, refused,
+/// unavailable, protocol, invalid_input or too_large with fault origin when nothing good can be served.
 using OnPlaylist = std::function<void(base::Result<PlaylistAnswer>)>;
 
 /// The problem that a viewer gets for such an error.

@@ -107,9 +107,9 @@ class HttpClient {
                                           const ClientSettings& = {});
   virtual ~HttpClient() = default;
 
-  /// Errors: kind timeout, unavailable, protocol, too_large, forbidden (policy), with fault and may_retry set. A status
-  /// of 4xx or 5xx is a response, not an error. Repeats a request without notice in one case only: GET and HEAD on a
-  /// kept connection that ended before any byte of a response.
+  /// Errors: kind timeout, refused, unavailable, protocol, too_large, forbidden (policy), with fault and may_retry set.
+  /// A status of 4xx or 5xx is a response, not an error. Repeats a request without notice in one case only: GET and
+  /// HEAD on a kept connection that ended before any byte of a response.
   virtual std::unique_ptr<Fetch> start(FetchRequest, FetchHandlers) = 0;
 
   /// Returns the whole response in memory; its body is limited by max_body_bytes.

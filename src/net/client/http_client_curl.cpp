@@ -13,8 +13,8 @@ ClientMetrics::ClientMetrics(base::Metrics& registry)
   using base::ErrorKind;
   constexpr std::string_view kHelp = "Fetches from origins and peers, by result.";
   results_.emplace_back("answered", registry.counter("tribune_client_requests_total", kHelp, {{"result", "answered"}}));
-  for (const auto kind : {ErrorKind::timeout, ErrorKind::unavailable, ErrorKind::protocol, ErrorKind::too_large,
-                          ErrorKind::forbidden, ErrorKind::invalid_input, ErrorKind::internal}) {
+  for (const auto kind : {ErrorKind::timeout, ErrorKind::refused, ErrorKind::unavailable, ErrorKind::protocol,
+                          ErrorKind::too_large, ErrorKind::forbidden, ErrorKind::invalid_input, ErrorKind::internal}) {
     results_.emplace_back(to_string(kind),
                           registry.counter("tribune_client_requests_total", kHelp, {{"result", to_string(kind)}}));
   }

@@ -379,7 +379,7 @@ base::Error Transfer::error_of(CURLcode code) const {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST: return error(ErrorKind::unavailable, true, cause);
     case CURLE_COULDNT_CONNECT:
-      return error(ErrorKind::unavailable, true,
+      return error(os_error == ECONNREFUSED ? ErrorKind::refused : ErrorKind::unavailable, true,
                    os_error != 0 ? "cannot connect: " + std::string(std::strerror(static_cast<int>(os_error))) : cause);
     case CURLE_OPERATION_TIMEDOUT: return error(ErrorKind::timeout, may_retry, cause);
     case CURLE_GOT_NOTHING:

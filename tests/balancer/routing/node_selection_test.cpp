@@ -127,9 +127,73 @@ TEST_CASE("the origin is chosen before the least bad node if the channel allows 
 TEST_CASE("if no node is usable the least bad one is chosen") {
   auto early = node("early", NodeCondition::down), late = node("late", NodeCondition::down);
   early.last_heartbeat = base::SteadyTime{1s};
-  late.last_heartbeat = base::SteadyTime{2s};
+  late.last_heartbeat = base::SteadyTime{31s + 1ms};
   CHECK(choice(table({early, late})) == "late least_bad");
   CHECK(choice(table({early, node("unwell", NodeCondition::unhealthy), late})) == "unwell least_bad");
+  auto refusing = late;
+  refusing.is_lost_for_certain = true;
+  CHECK(choice(table({refusing, early})) == "early least_bad");
+}
+
+TEST_CASE("if no node is usable a viewer stays at a node that is as bad as the others, and leaves a worse one") {
+  const auto at_b = RoutingQuestion{.channel = "demo", .current = "b"};
+  for (const auto condition : {NodeCondition::down, NodeCondition::unhealthy}) {
+    auto a = node("a", condition), b = node("b", condition);
+    a.capacity_mbps = b.capacity_mbps = 1'000;
+    a.last_heartbeat = base::SteadyTime{30s};
+    b.viewers->count = 500;
+    CHECK(choice(table({a, b}), at_b) == "b least_bad");
+    CHECK(choice(table({a, b})) == "a least_bad");
+    b.is_lost_for_certain = true;
+    CHECK(choice(table({a, b}), at_b) == "a least_bad");
+  }
+  auto a = node("a", NodeCondition::unhealthy), b = node("b", NodeCondition::down);
+  CHECK(choice(table({a, b}), at_b) == "a least_bad");
+  a.condition = NodeCondition::down;
+  a.last_heartbeat = base::SteadyTime{31s};
+  CHECK(choice(table({a, b}), at_b) == "a least_bad");
+  auto gone = at_b;
+  gone.gone = "b";
+  a.last_heartbeat = {};
+  CHECK(choice(table({a, b}), at_b) == "b least_bad");
+  CHECK(choice(table({a, b}), gone) == "a least_bad");
+}
+
+TEST_CASE("if no node is usable new viewers spread by capacity") {
+  std::vector<NodeState> states;
+  for (const auto* id : {"a", "b", "c"}) states.push_back(node(id, NodeCondition::down));
+  states[0].capacity_mbps = states[1].capacity_mbps = 1'000;
+  states[2].capacity_mbps = 2'000;
+  const auto nodes = table(std::move(states));
+  for (int viewer = 0; viewer < 4'000; ++viewer) {
+    const auto made = choose_node(nodes, {}, RoutingQuestion{.channel = "demo"});
+    REQUIRE(made.node);
+    made.node->viewers->count.fetch_add(1);
+  }
+  CHECK(nodes.nodes[0].viewers->count == 1'000);
+  CHECK(nodes.nodes[1].viewers->count == 1'000);
+  CHECK(nodes.nodes[2].viewers->count == 2'000);
+}
+
+TEST_CASE("viewers leave a node gradually that was the only choice, once another node is usable") {
+  auto lost = in_group("a", "g");
+  lost.condition = NodeCondition::down;
+  lost.leaving_since = kSelectionTime - 15s;
+  const auto count_left = [](const NodeState& node) {
+    const auto nodes = table({node, in_group("b", "g")});
+    int left = 0;
+    for (std::uint64_t session = 1; session <= 1'000; ++session)
+      left += choice(nodes, RoutingQuestion{.channel = "demo", .current = "a", .session = session}).substr(0, 1) == "a";
+    return left;
+  };
+  CHECK(choice(table({lost, in_group("b", "g")})).substr(0, 1) == "b");
+  CHECK(count_left(lost) > 400);
+  CHECK(count_left(lost) < 600);
+  lost.is_lost_for_certain = true;
+  CHECK(count_left(lost) == 0);
+  lost.is_lost_for_certain = false;
+  lost.leaving_since = kSelectionTime - 30s;
+  CHECK(count_left(lost) == 0);
 }
 
 TEST_CASE(

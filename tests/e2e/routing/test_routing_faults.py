@@ -48,10 +48,12 @@ def test_when_all_nodes_look_bad_the_least_bad_one_serves_and_sessions_do_not_fl
     start_with_zones(event, zones("127.0.0.0/8"))
     player = event.player().open()
     msn = player.refresh().last_msn
-    for name in LIVE_NODES:
-        event.nodes[name].signal(signal.SIGSTOP)
-    wait_until(lambda: not any(event.is_up(n) for n in LIVE_NODES), 5, "both nodes are down")
-    assert choice(event, "127.0.0.1")[1] == "least_bad"
+    event.nodes["city"].wait_log("request", path="/ping")   # a refused probe is certain once one was answered
+    event.nodes["city"].kill()
+    wait_until(lambda: not event.is_up("city"), 5, "one node is down")
+    event.nodes["stadium"].signal(signal.SIGSTOP)
+    wait_until(lambda: not event.is_up("stadium"), 5, "both nodes are down")
+    assert choice(event, "127.0.0.1") == ("stadium", "least_bad"), "city refuses connections"
     moved = len(event.balancer.logged("session_routed"))
     for step in range(1, 4):
         event.live.advance()
@@ -59,6 +61,23 @@ def test_when_all_nodes_look_bad_the_least_bad_one_serves_and_sessions_do_not_fl
     chosen = {segment.text.split("/media/")[0] for segment in player.playlist.segments if segment.msn > msn}
     assert len(chosen) == 1, "the same node for all segments"
     assert len(event.balancer.logged("session_routed")) <= moved + 1
+    event.nodes["stadium"].signal(signal.SIGCONT)
+    player.play(msn + 3, event.live.bytes_of("v1", msn + 3), tries=3)
+
+
+def test_when_all_nodes_hang_at_once_sessions_stay_where_they_are(event):
+    start_with_zones(event, zones("127.0.0.0/8"))
+    player = event.player().open()
+    msn = player.refresh().last_msn
+    for name in LIVE_NODES:
+        event.nodes[name].signal(signal.SIGSTOP)
+    wait_until(lambda: event.balancer.metric("tribune_balancer_node_failures_doubted") == 2, 5, "both nodes hang")
+    moved = len(event.balancer.logged("session_routed"))
+    for step in range(1, 4):
+        event.live.advance()
+        player.wait_for_msn(msn + step)
+    assert {segment.text.split("/media/")[0] for segment in player.playlist.segments} == {event.url("stadium")}
+    assert len(event.balancer.logged("session_routed")) == moved
     for name in LIVE_NODES:
         event.nodes[name].signal(signal.SIGCONT)
     player.play(msn + 3, event.live.bytes_of("v1", msn + 3), tries=3)

@@ -372,10 +372,10 @@ TEST_CASE("a refused connection is reported as such") {
     request = bench.request(gone);
   }
   const auto outcome = bench.run(request);
-  CHECK(outcome.kind() == ErrorKind::unavailable);
+  CHECK(outcome.kind() == ErrorKind::refused);
   CHECK(outcome.result.error().may_retry);
   CHECK(test::has(outcome.text(), "Connection refused"));
-  CHECK(bench.metrics().counter("tribune_client_requests_total", "", {{"result", "unavailable"}}).value() == 1);
+  CHECK(bench.metrics().counter("tribune_client_requests_total", "", {{"result", "refused"}}).value() == 1);
 }
 
 TEST_CASE("a body over its bound is refused, by its announced length if it has one") {

@@ -236,7 +236,7 @@ TEST_CASE("a POST that may have been received is not retried, and one that was n
   request.url = "http://127.0.0.1:1/";
   request.destinations.allowed_origins = {"http://127.0.0.1:1"};
   const auto refused = bench.run(request);
-  CHECK(refused.kind() == base::ErrorKind::unavailable);
+  CHECK(refused.kind() == base::ErrorKind::refused);
   CHECK(refused.result.error().may_retry);
 }
 
