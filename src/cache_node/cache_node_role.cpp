@@ -72,7 +72,8 @@ class CacheNodeRole final : public runtime::Role {
                viewers_,
                traffic_,
                duress_,
-               {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_, varied_},
+               {services.clock, services.log, fill_metrics_, *index_, disk_, *memory_, circuits_, varied_,
+                origin_answers_},
                known_purges_,
                [this](std::string_view marks) { return orders_.ensure_executed(marks); },
                [this] { services_.workers.front()->loop.post([this] { heartbeats_.send_soon(); }); }},
@@ -81,7 +82,7 @@ class CacheNodeRole final : public runtime::Role {
                                               const std::string& target) { flow_.fills().warm(worker, target); }),
         heartbeat_content_({services.clock, services.metrics, services.version, view_, *index_,
                             settings_.is_memory_only() ? nullptr : &files_, node_metrics_, other_node_metrics_,
-                            fill_metrics_, traffic_, viewers_, duress_}),
+                            fill_metrics_, traffic_, origin_answers_, viewers_, duress_}),
         heartbeats_({services.clock, services.log, services.metrics, view_, channels_, peers_,
                      [this] { return next_heartbeat(); }},
                     *services.workers.front()),
@@ -280,6 +281,7 @@ class CacheNodeRole final : public runtime::Role {
   ChannelTraffic traffic_;
   Circuits circuits_;
   VaryWarnings varied_;
+  OriginAnswers origin_answers_;
   LivePeers peers_;
   ViewerEstimate viewers_;
   Duress duress_;

@@ -77,6 +77,21 @@ bool read_channels(const json::Value& heartbeat, std::optional<std::vector<std::
   return true;
 }
 
+/// {"channel": [delivered, refused in a row], …}
+bool read_origin_answers(const json::Value& heartbeat, std::vector<ChannelAnswers>& out) {
+  const auto* list = heartbeat.find("origin_answers");
+  if (!list) return true;
+  if (!list->is(json::Kind::object) || list->object.size() > kMaxAnsweredChannels) return false;
+  for (const auto& member : list->object) {
+    const auto& counts = member.value;
+    if (!is_id(member.name) || !counts.is(json::Kind::array) || counts.array.size() != 2) return false;
+    for (const auto& count : counts.array)
+      if (!count.is(json::Kind::integer) || count.integer < 0) return false;
+    out.push_back({member.name, counts.array[0].integer, counts.array[1].integer});
+  }
+  return true;
+}
+
 }  // namespace
 
 double share(std::int64_t failures, std::int64_t of) {
@@ -101,6 +116,8 @@ std::string to_json(const Heartbeat& h) {
       .member("connections", h.connections)
       .member("sessions", h.sessions)
       .member("player_reports", h.player_reports)
+      .member("player_networks", h.player_networks)
+      .member("starved_networks", h.starved_networks)
       .member("rebuffer_ratio", h.rebuffer_ratio)
       .member("player_mbps", h.player_mbps)
       .member("objects", h.objects)
@@ -121,6 +138,12 @@ std::string to_json(const Heartbeat& h) {
   if (h.channel_mbps) {
     w.key("channels").begin_object();
     for (const auto& [channel, mbps] : *h.channel_mbps) w.member(channel, mbps);
+    w.end_object();
+  }
+  if (!h.origin_answers.empty()) {
+    w.key("origin_answers").begin_object();
+    for (const auto& answers : h.origin_answers)
+      w.key(answers.channel).begin_array().value(answers.delivered).value(answers.refused_in_a_row).end_array();
     w.end_object();
   }
   return w.end_object().take();
@@ -170,6 +193,8 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   members.count("connections", h.connections);
   members.count("sessions", h.sessions);
   members.count("player_reports", h.player_reports);
+  members.count("player_networks", h.player_networks);
+  members.count("starved_networks", h.starved_networks);
   members.amount("rebuffer_ratio", h.rebuffer_ratio);
   members.amount("player_mbps", h.player_mbps);
   members.count("objects", h.objects);
@@ -181,6 +206,8 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
     return malformed_heartbeat("the member " + members.first_wrong() + " is out of range or of another type");
   if (!read_channels(*value, h.channel_mbps))
     return malformed_heartbeat("the member channels is not an object of rates by channel, or is too long");
+  if (!read_origin_answers(*value, h.origin_answers))
+    return malformed_heartbeat("the member origin_answers is not an object of two counts by channel, or is too long");
   if (!is_id(h.node)) return malformed_heartbeat("the member node is not an id");
   if (h.run.empty() || h.sent_unix_ms == 0) return malformed_heartbeat("the members run and sent_unix_ms are required");
   if (!h.public_url.empty() && !is_node_url(h.public_url))

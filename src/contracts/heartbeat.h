@@ -28,6 +28,14 @@ struct NodeExperience {
   bool operator==(const NodeExperience&) const = default;
 };
 
+/// What the origins of a channel answered to a node's fills since its start.
+struct ChannelAnswers {
+  std::string channel;
+  std::int64_t delivered = 0;
+  std::int64_t refused_in_a_row = 0;  // error statuses since the last delivered object; 0: the last one was delivered
+  bool operator==(const ChannelAnswers&) const = default;
+};
+
 /// The share of `of` that failed, 0 to 1.
 double share(std::int64_t failures, std::int64_t of);
 
@@ -48,22 +56,26 @@ struct Heartbeat {
   std::optional<std::vector<std::pair<std::string, double>>> channel_mbps;
   double capacity_mbps = 0;  // configured
   std::int64_t connections = 0;
-  std::int64_t sessions = 0;        // viewers of the last seconds, by connection
-  std::int64_t player_reports = 0;  // requests of the last seconds with CMCD
-  double rebuffer_ratio = 0;        // the share of those requests that report an empty buffer
-  double player_mbps = 0;           // mean of the throughput that players measured; 0: none reported
+  std::int64_t sessions = 0;          // viewers of the last seconds, by connection
+  std::int64_t player_reports = 0;    // requests of the last seconds with CMCD
+  std::int64_t player_networks = 0;   // networks of clients with such requests, estimated
+  std::int64_t starved_networks = 0;  // part of it: a player reported an empty buffer
+  double rebuffer_ratio = 0;          // the share of those requests that report an empty buffer
+  double player_mbps = 0;             // mean of the throughput that players measured; 0: none reported
   std::int64_t objects = 0;
   std::int64_t stored_bytes = 0;
   std::int64_t max_bytes = 0;
   std::int64_t disk_free_bytes = 0;
   NodeExperience experience;
-  std::string memory;            // "plenty", "scarce" or "spent"; empty: not reported
-  std::int64_t descriptors = 0;  // open ones; 0: unknown
+  std::vector<ChannelAnswers> origin_answers;  // of the refused and busiest channels, at most kMaxAnsweredChannels
+  std::string memory;                          // "plenty", "scarce" or "spent"; empty: not reported
+  std::int64_t descriptors = 0;                // open ones; 0: unknown
   std::int64_t max_descriptors = 0;
   bool operator==(const Heartbeat&) const = default;
 };
 
 inline constexpr std::size_t kMaxHeartbeatChannels = 100;
+inline constexpr std::size_t kMaxAnsweredChannels = 32;
 /// Receivers reject longer heartbeats.
 inline constexpr std::size_t kMaxHeartbeatBytes = 16 * 1024;
 

@@ -74,7 +74,7 @@ class NodeUnderTest {
                 viewers,
                 traffic,
                 duress,
-                {clock, log, fill_metrics, index, disk, *memory, circuits, varied},
+                {clock, log, fill_metrics, index, disk, *memory, circuits, varied, origin_answers},
                 known_purges,
                 [this](std::string_view marks) { return !ensure_executed || ensure_executed(marks); },
                 [this] { ++channel_maps_requested; }},
@@ -178,6 +178,7 @@ class NodeUnderTest {
   cache_node::NodeMetrics other_node_metrics;
   cache_node::Circuits circuits;
   cache_node::VaryWarnings varied;
+  cache_node::OriginAnswers origin_answers;
   cache_node::LivePeers peers;
   cache_node::ViewerEstimate viewers;
   cache_node::Duress duress;

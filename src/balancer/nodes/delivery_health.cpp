@@ -26,15 +26,22 @@ struct Finding {
   std::string why;  // empty: it delivers
   double weight = 0;
   bool may_be_origin = false;
+  bool is_for_players = false;
 };
 
-Finding find(const contracts::Heartbeat& last, const DeliveryRecord& record) {
+Finding find(const Judged& node) {
+  const auto& last = *node.last;
+  const auto& record = *node.record;
   const bool is_unfit = !record.unfit.empty();
   const auto& e = last.experience;
   if (last.memory == "spent" || record.short_of_memory >= (is_unfit ? 1 : kScarceHeartbeats))
     return {"memory is " + last.memory, 2, false};
   if (last.max_descriptors > 0 && share(last.descriptors, last.max_descriptors) >= (is_unfit ? 0.9 : 0.97))
     return {fmt::format("{} of {} file descriptors are open", last.descriptors, last.max_descriptors), 2, false};
+  if (!node.compared.refused.empty()) return {node.compared.refused, 1, false};
+  if (record.without_store >= (is_unfit ? 1 : kHeartbeatsWithoutStore))
+    return {"its store does not work: " + last.reason, 0.1, false};
+  if (!node.compared.starving.empty()) return {node.compared.starving, 0.1, false, true};
   const auto counted = std::max<std::int64_t>(0, e.failures - e.failures_by_origin_status);
   const auto failed = share(counted, e.requests);
   if (e.requests < kMinRequests || failed < (is_unfit ? kFitShare : kUnfitShare)) return {};
@@ -58,13 +65,14 @@ void mark_unfit(DeliveryRecord& record, Finding finding, base::SteadyTime now) {
   record.unfit_since = now;
   record.unfit = std::move(finding.why);
   record.is_unfit_by_origin = finding.may_be_origin;
+  record.is_unfit_for_players = finding.is_for_players;
   record.degraded.clear();
 }
 
 void release(DeliveryRecord& record, base::SteadyTime now) {
   record.unfit.clear();
   record.unfit_since.reset();
-  record.is_unfit_by_origin = false;
+  record.is_unfit_by_origin = record.is_unfit_for_players = false;
   record.fit_again = now;
 }
 
@@ -112,6 +120,8 @@ void mark_worst_unfit(std::vector<NodeFinding>& failing, std::int64_t allowed, J
 void record_experience(DeliveryRecord& record, const contracts::Heartbeat& heartbeat, base::SteadyTime now) {
   const auto& e = heartbeat.experience;
   record.short_of_memory = heartbeat.memory == "scarce" || heartbeat.memory == "spent" ? record.short_of_memory + 1 : 0;
+  // A node that is healthy and has a reason works without its store.
+  record.without_store = heartbeat.healthy && !heartbeat.reason.empty() ? record.without_store + 1 : 0;
   if (fails_by_origin(e))
     record.origin_failed = now;
   else if (e.origin_asks > 0 && 2 * e.origin_failures < e.origin_asks)
@@ -134,7 +144,7 @@ Judgement judge(std::vector<Judged>& nodes, base::SteadyTime now) {
   std::vector<NodeFinding> failing, unfit;  // unfit: candidates that stay unfit
   for (auto& node : nodes) {
     auto& record = *node.record;
-    auto finding = node.is_candidate ? find(*node.last, record) : Finding{};
+    auto finding = node.is_candidate ? find(node) : Finding{};
     const bool may_be_origin = finding.why.empty() ? record.is_unfit_by_origin : finding.may_be_origin;
     const bool is_excused = may_be_origin && record.origin_failed && judgement.is_origin_to_blame;
     if (!record.unfit.empty()) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "balancer/nodes/node_comparison.h"
 #include "base/clock.h"
 #include "contracts/heartbeat.h"
 
@@ -21,20 +22,23 @@ namespace tribune::balancer {
 
 /// The state of one node.
 struct DeliveryRecord {
-  std::string unfit;                // why no viewers are sent to it; empty: fit or degraded
-  std::string degraded;             // why it does not deliver well, and keeps its viewers
-  bool is_unfit_by_origin = false;  // the origin may be the cause
+  std::string unfit;                  // why no viewers are sent to it; empty: fit or degraded
+  std::string degraded;               // why it does not deliver well, and keeps its viewers
+  bool is_unfit_by_origin = false;    // the origin may be the cause
+  bool is_unfit_for_players = false;  // its players starve
   std::optional<base::SteadyTime> unfit_since;
   std::optional<base::SteadyTime> fit_again;      // when it was last released
   int times = 0;                                  // in a row, each within kRepeatWindow of the last
   std::optional<base::SteadyTime> origin_failed;  // when the origin last failed it; nullopt once it answered
   std::int64_t short_of_memory = 0;               // heartbeats in a row
+  std::int64_t without_store = 0;                 // the same: its store does not work
 };
 
 /// The input of judge() for one node.
 struct Judged {
   const contracts::Heartbeat* last;
   DeliveryRecord* record;
+  ComparisonFinding compared;
   bool is_candidate = false;  // sends heartbeats, reports itself healthy, and is reachable
 };
 
@@ -43,6 +47,7 @@ inline constexpr double kFitShare = 0.05;        // below it the node is fit aga
 inline constexpr std::int64_t kMinRequests = 5;  // fewer give no finding
 inline constexpr std::int64_t kScarceHeartbeats =
     2;  // heartbeats in a row that report "scarce"; one that reports "spent" is enough
+inline constexpr std::int64_t kHeartbeatsWithoutStore = 2;  // in a row
 inline constexpr std::chrono::seconds kMinUnfitTime{10};
 inline constexpr std::chrono::seconds kMaxUnfitTime{120};
 inline constexpr std::chrono::minutes kRepeatWindow{5};

@@ -135,6 +135,7 @@ NodeRegistry::HeartbeatResult NodeRegistry::record_heartbeat(const contracts::He
   state.last_heartbeat = clock_.steady_now();
   found->reach.heartbeat_received(state.last_heartbeat);
   record_experience(found->delivery, heartbeat, state.last_heartbeat);
+  comparison_.record(heartbeat, state.last_heartbeat);
   found->error_share.set(contracts::share(heartbeat.experience.failures, heartbeat.experience.requests));
   state.viewers_at_heartbeat = state.viewers->count.load();
   changed_ = true;
@@ -176,13 +177,23 @@ void NodeRegistry::judge(Known& known) {
 /// Judges the nodes that send heartbeats by the requests of their viewers.
 void NodeRegistry::judge_delivery(base::SteadyTime now) {
   std::vector<Judged> nodes;
+  std::vector<ComparedNode> compared;
+  std::vector<std::size_t> places;  // of the compared nodes
   nodes.reserve(known_.size());
   for (auto& known : known_) {
     const auto& state = known.state;
     const bool talks = state.condition == NodeCondition::up || state.condition == NodeCondition::unhealthy;
-    nodes.push_back({&state.last, &known.delivery,
+    if (talks) {
+      places.push_back(nodes.size());
+      compared.push_back({state.address->id, state.group_id(), &state.last, known.delivery.is_unfit_for_players});
+    }
+    nodes.push_back({&state.last,
+                     &known.delivery,
+                     {},
                      talks && state.last.healthy && state.why_unhealthy.empty() && !state.draining_since});
   }
+  auto findings = comparison_.compare(compared, now);
+  for (std::size_t i = 0; i < places.size(); ++i) nodes[places[i]].compared = std::move(findings[i]);
   const auto found = balancer::judge(nodes, now);
   origin_to_blame_.set(found.is_origin_to_blame ? 1 : 0);
   if (found.is_origin_to_blame != std::exchange(is_origin_to_blame_, found.is_origin_to_blame))

@@ -116,6 +116,7 @@ class NodeRegistry {
   base::SteadyTime last_check_;
   base::SteadyTime begun_;
   SharedFailure shared_;
+  NodeComparison comparison_;
   base::SteadyTime doubted_since_{};
   bool is_origin_to_blame_ = false;
   bool changed_ = false;  // since the table was published

@@ -42,6 +42,8 @@ void HeartbeatContent::add_traffic(contracts::Heartbeat& h, base::SteadyTime now
 void HeartbeatContent::add_players(contracts::Heartbeat& h) const {
   const auto players = parts_.viewer_requests.players.recent();
   h.player_reports = players.reports;
+  h.player_networks = players.networks;
+  h.starved_networks = players.starved_networks;
   h.rebuffer_ratio = players.rebuffer_ratio;
   h.player_mbps = players.throughput_mbps;
 }
@@ -56,6 +58,7 @@ void HeartbeatContent::add_store(contracts::Heartbeat& h) const {
 
 void HeartbeatContent::add_experience(contracts::Heartbeat& h, base::SteadyTime now) {
   h.experience = window_.advance(now, experience_so_far(parts_.viewer_requests, parts_.fills));
+  h.origin_answers = parts_.origin_answers.counts();
   gauges_.show(h.experience);
   experience_.publish(std::make_shared<contracts::NodeExperience>(h.experience));
 }

@@ -15,6 +15,7 @@
 #include "cache_node/load/duress.h"
 #include "cache_node/load/fill_metrics.h"
 #include "cache_node/load/node_metrics.h"
+#include "cache_node/load/origin_answers.h"
 #include "cache_node/load/viewer_estimate.h"
 #include "cache_node/load/viewer_experience.h"
 #include "cache_node/objects/object_index.h"
@@ -35,6 +36,7 @@ struct HeartbeatContentParts {
   const NodeMetrics& node_requests;
   const FillMetrics& fills;
   ChannelTraffic& traffic;
+  const OriginAnswers& origin_answers;
   ViewerEstimate& viewers;
   Duress& duress;
 };

@@ -123,6 +123,7 @@ base::Result<FillSource> fill_candidates(const NodeView& view, const Peers& peer
   const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
   if (!uri) return tl::unexpected(uri.error());
   FillSource source;
+  source.channel = link.channel;
   source.retention = retention_of(view.retention_rules, link.channel, link.path);
   source.signing = {view.keys, view.settings.id, object_text(link), asker.tiers, std::move(purges.marks)};
   auto asked_with = link;

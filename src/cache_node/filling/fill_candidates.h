@@ -76,6 +76,7 @@ struct Signing {
 /// The sources of an object: made only from the channel map, the group and the configuration.
 struct FillSource {
   std::vector<FillCandidate> candidates;  // never empty
+  std::string channel;                    // of the object
   Retention retention;                    // the object's retention
   SlicedFilePtr file = {};                // when a slice is requested: its file
   http::ByteRange slice = {};             // the range of that file

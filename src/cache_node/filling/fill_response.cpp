@@ -41,6 +41,7 @@ FillFailure failure_of(const base::Error& error) {
   switch (error.kind) {
     case base::ErrorKind::timeout:
       return failure(problems::origin_timeout, "the origin did not answer in time", "origin_timeout");
+    case base::ErrorKind::refused:
     case base::ErrorKind::unavailable:
       return failure(problems::origin_unavailable, "the origin cannot be reached", "origin_unavailable");
     case base::ErrorKind::forbidden:
@@ -80,6 +81,8 @@ void add_verdict(http::Headers& headers, const FillFailure& failure) {
   headers.add(contracts::kVerdictHeader, failure.reason);
   if (failure.status != 0) headers.add(contracts::kOriginStatusHeader, fmt::format("{}", failure.status));
 }
+
+bool is_refusal(int status) { return status == 401 || status == 403 || status == 451; }
 
 bool is_about_to_exist(int status) { return status == 404 || status == 403 || status == 425 || status >= 500; }
 

@@ -28,6 +28,8 @@ FillFailure failure_of_node(std::string_view name, int status);
 /// Adds the fields that another node reads in addition to a problem document.
 void add_verdict(http::Headers&, const FillFailure&);
 
+/// Whether a server may answer so because of who asks, as when a node's address is not on its list: 401, 403, 451.
+bool is_refusal(int status);
 /// Whether a listed segment with this status may soon exist.
 bool is_about_to_exist(int status);
 bool is_strong(std::string_view etag);

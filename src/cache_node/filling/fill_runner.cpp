@@ -19,6 +19,7 @@ namespace {
 // two thread switches.
 constexpr std::uint64_t kNotifyBytes = 256 * 1024;
 constexpr std::chrono::milliseconds kMaxNotifyDelay{20};
+constexpr std::chrono::milliseconds kRefusalKept{1'000};
 }  // namespace
 
 FillRunner::FillRunner(const FillParts& parts, runtime::Worker& worker, FillSettings settings, FillSource source,
@@ -150,7 +151,21 @@ void FillRunner::mark_origin_lost(const FillFailure& why) {
 /// No last-resort candidate had it either. An origin with an open circuit may be asked again after its rest.
 void FillRunner::report_origin_failure() {
   const auto failure = *origin_failure_;
-  failure.reason == "circuit_open" ? hold_or_fail(failure) : fail(failure, true);
+  const bool may_end = failure.reason == "circuit_open" || (failure.status != 0 && is_about_to_exist(failure.status));
+  may_end ? hold_or_fail(failure) : fail(failure, true);
+}
+
+/// The origin refuses this node, or the object to everybody. A refusal that lasts is followed by the last resort: other
+/// nodes, with other addresses, may get the object.
+void FillRunner::on_refusal(FillFailure failure) {
+  const bool may_end = is_about_to_exist(failure.status);
+  ++refusals_;
+  if (candidates_.has_next()) return try_next(std::move(failure));
+  if ((!may_end || refusals_ > 1) && candidates_.begin_last_resort()) {
+    mark_origin_lost(failure);
+    return try_next(std::move(failure));
+  }
+  may_end ? try_next(std::move(failure)) : fail(std::move(failure), true);
 }
 
 net::Flow FillRunner::on_body(std::string_view bytes) {
@@ -311,9 +326,10 @@ void FillRunner::fail(FillFailure failure, bool remember) {
                       {"error", failure.for_log()},
                       {"received", sum_.length()},
                       {"waiters", fill_->readers()}});
-  failure.stale_usable = remember
-                             ? parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + settings_.keep_errors)
-                             : parts_.index.abandon(*fill_);
+  // A node that was refused is not the last word, so the origin was asked again: once a second.
+  const auto kept = is_refused_by_node_ ? std::max(settings_.keep_errors, kRefusalKept) : settings_.keep_errors;
+  failure.stale_usable =
+      remember ? parts_.index.abandon(*fill_, failure, parts_.clock.steady_now() + kept) : parts_.index.abandon(*fill_);
   if (parts_.index.sliced().find(fill_->key().id)) failure.stale_usable = true;
   fill_->fail(std::move(failure));
   end();

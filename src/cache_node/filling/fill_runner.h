@@ -24,6 +24,7 @@
 #include "cache_node/filling/circuit_breakers.h"
 #include "cache_node/filling/fill_candidates.h"
 #include "cache_node/load/fill_metrics.h"
+#include "cache_node/load/origin_answers.h"
 #include "cache_node/objects/checksum.h"
 #include "cache_node/objects/fill.h"
 #include "cache_node/objects/fill_memory.h"
@@ -44,6 +45,7 @@ struct FillParts {
   FillMemory& memory;
   Circuits& circuits;
   VaryWarnings& varied;
+  OriginAnswers& origin_answers;
 };
 
 /// Owned by one worker.
@@ -68,6 +70,7 @@ class FillRunner {
   void try_next(FillFailure);
   void mark_origin_lost(const FillFailure& why);
   void report_origin_failure();
+  void on_refusal(FillFailure);
   void hold_or_fail(FillFailure);
   void add_range(http::Headers&) const;
 
@@ -126,6 +129,8 @@ class FillRunner {
   std::size_t feeding_candidate_ = 0;  // the candidate that sent the head
   std::int64_t age_ = 0;               // seconds that the object had spent in other caches
   std::int64_t resumes_ = 0;
+  int refusals_ = 0;                 // of the origin, in this fill
+  bool is_refused_by_node_ = false;  // another node reported that the origin refused it
   std::uint64_t received_at_resume_ = 0;
   std::optional<std::uint64_t> length_;
   std::string etag_;                           // the origin's

@@ -23,6 +23,7 @@ void FillRunner::on_head(const net::FetchHead& head) {
     candidates_.answered();
   else if (head.status >= 500)
     candidates_.failed(fmt::format("the response has status {}", head.status));
+  if (!candidate().is_node()) parts_.origin_answers.add(source_.channel, head.status);
   const bool waits = head.headers.first(contracts::kVerdictHeader).value_or("") == contracts::kVerdictWaiting;
   // The status of the origin does not show whether the route from this node works.
   if (!waits) parts_.metrics.count_result(candidate().is_node(), candidate().is_node() && head.status >= 500);
@@ -49,10 +50,12 @@ bool FillRunner::node_declined(const net::FetchHead& head) {
   if (verdict == contracts::kVerdictWaiting && candidates_.waits_for_node()) {
     parts_.metrics.waits.add();
     schedule_request();
-  } else if (status && !feeding_) {
+  } else if (status && !feeding_ && !is_refusal(*status)) {
     fail(*unusable_head_, true);  // the node asked the origin, with the same hold and retries as this one
   } else {
-    try_next(*unusable_head_);  // the next candidate may still have it
+    // The next candidate may still have it. A refusal may be meant for the address of that node.
+    is_refused_by_node_ = is_refused_by_node_ || (status && is_refusal(*status));
+    try_next(*unusable_head_);
   }
   return true;
 }
@@ -121,6 +124,7 @@ void FillRunner::first_head(const net::FetchHead& head) {
   if (head.status == 304 && is_conditional_) return confirm_previous(head);
   if (head.status != 200) {
     unusable_head_ = failure_of_status(head.status);
+    if (is_refusal(head.status)) return on_refusal(*unusable_head_);
     if (is_about_to_exist(head.status)) return try_next(*unusable_head_);
     return fail(*unusable_head_, true);
   }
@@ -158,6 +162,8 @@ void FillRunner::reject_body(std::string_view why) {
 
 void FillRunner::accept_head(const net::FetchHead& head) {
   note_variants(head);
+  if (candidate().is_node() && origin_failure_ && is_refusal(origin_failure_->status))
+    parts_.metrics.refused_alone.add();
   if (is_for_slices(head)) return switch_to_slices(head, *head.content_length);
   length_ = head.content_length;
   etag_ = head.headers.first("ETag").value_or("");
@@ -213,6 +219,7 @@ void FillRunner::slice_head(const net::FetchHead& head) {
     // Another node may have another version for reasons of its own: the origin decides which one is current.
     return candidate().is_node() && candidates_.has_next() ? try_next(*unusable_head_) : on_file_changed();
   }
+  if (is_refusal(head.status) && !feeding_) return on_refusal(*unusable_head_);
   if (is_about_to_exist(head.status))
     return feeding_ && !candidates_.has_next() ? fail(*unusable_head_, false) : try_next(*unusable_head_);
   fail(*unusable_head_, !feeding_);

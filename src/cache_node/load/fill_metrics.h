@@ -28,9 +28,12 @@ struct FillMetrics {
         passed_over(m.counter(
             "tribune_cache_passed_over_total",
             "Candidates of fills (nodes, origins, backup origins) that failed, so that the next candidate was tried.")),
-        lost_origins(
-            m.counter("tribune_cache_lost_origins_total",
-                      "Fills for which this node could not reach the origin and tried further nodes of its group.")),
+        lost_origins(m.counter("tribune_cache_lost_origins_total",
+                               "Fills for which the origin did not answer this node, or refused it, and further nodes "
+                               "of its group were asked.")),
+        refused_alone(m.counter("tribune_cache_refused_alone_total",
+                                "Fills that the origin refused to this node (401, 403, 451), and for which another "
+                                "node of the group had the object.")),
         refused_for_memory(m.counter("tribune_cache_refused_for_memory_total",
                                      "Requests refused because they needed a fill while memory was scarce.")),
         origin_answered(ended(m, "origin", "ok")),
@@ -62,7 +65,7 @@ struct FillMetrics {
   }
 
   base::Counter stored, failed, failures, retries, resumes, pauses, passed_through, revalidated, varied;
-  base::Counter asked_peers, asked_parents, asked_origins, passed_over, lost_origins, refused_for_memory;
+  base::Counter asked_peers, asked_parents, asked_origins, passed_over, lost_origins, refused_alone, refused_for_memory;
   base::Counter origin_answered, origin_failed, node_answered, node_failed, waits, node_bytes, origin_bytes;
   base::Histogram seconds;
 };

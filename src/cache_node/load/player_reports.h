@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "base/metrics.h"
 #include "cache_node/load/viewer_estimate.h"
@@ -29,7 +30,8 @@ class PlayerReports {
                              "Encoded bitrate of the requested objects (CMCD br), in Mbit/s.",
                              {0.25, 0.5, 1, 2, 4, 8, 16, 32, 64})) {}
 
-  void add(const http::Cmcd& report) {
+  /// `network`: of the client, as contracts::client_prefix() writes it.
+  void add(const http::Cmcd& report, std::string_view network) {
     reports_.add();
     if (report.starved) starved_.add();
     if (report.names_next) next_named_.add();
@@ -37,6 +39,8 @@ class PlayerReports {
     if (report.buffer_ms) buffer_.observe(*report.buffer_ms / 1e3);
     if (report.bitrate_kbps) bitrate_.observe(*report.bitrate_kbps / 1e3);
     if (!report.session.empty()) sessions_.add(report.session, 0);
+    networks_.add(network, 0);
+    if (report.starved) starved_networks_.add(network, 0);
     auto& window = windows_[current_.load(std::memory_order_relaxed)];
     window.reports.fetch_add(1, std::memory_order_relaxed);
     if (report.starved) window.starved.fetch_add(1, std::memory_order_relaxed);
@@ -51,12 +55,16 @@ class PlayerReports {
     for (auto* sum : windows_[next].all()) sum->store(0, std::memory_order_relaxed);
     current_.store(next);
     sessions_.start_window();
+    networks_.start_window();
+    starved_networks_.start_window();
   }
 
   /// The totals of the current window and the one before.
   struct Recent {
     std::int64_t reports = 0;
-    std::int64_t sessions = 0;   // estimated
+    std::int64_t sessions = 0;  // estimated
+    std::int64_t networks = 0;  // estimated
+    std::int64_t starved_networks = 0;
     double rebuffer_ratio = 0;   // the share of reports whose player had run out of buffer
     double throughput_mbps = 0;  // the mean of the values that players measured; 0 without values
   };
@@ -68,7 +76,11 @@ class PlayerReports {
       measured += window.measured.load(std::memory_order_relaxed);
       kbps += window.throughput_kbps.load(std::memory_order_relaxed);
     }
-    return {reports, sessions_.viewers(), reports > 0 ? static_cast<double>(starved) / static_cast<double>(reports) : 0,
+    return {reports,
+            sessions_.viewers(),
+            networks_.viewers(),
+            starved_networks_.viewers(),
+            reports > 0 ? static_cast<double>(starved) / static_cast<double>(reports) : 0,
             measured > 0 ? static_cast<double>(kbps) / static_cast<double>(measured) / 1e3 : 0};
   }
 
@@ -79,7 +91,7 @@ class PlayerReports {
   };
   base::Counter reports_, starved_, next_named_;
   base::Histogram throughput_, buffer_, bitrate_;
-  ViewerEstimate sessions_;
+  ViewerEstimate sessions_, networks_, starved_networks_;
   std::array<Window, 2> windows_{};
   std::atomic<std::size_t> current_{0};
 };

@@ -2,6 +2,7 @@
 
 #include "cache_node/objects/object_key.h"
 #include "contracts/peer_mark.h"
+#include "contracts/receipt.h"
 #include "http/cmcd.h"
 #include "http/cmsd.h"
 #include "http/problem.h"
@@ -105,7 +106,8 @@ bool MediaRequestReader::read_peer_mark(net::Exchange& exchange, const NodeView&
 void MediaRequestReader::note_viewer(net::Exchange& exchange, const NodeView& view, const contracts::Link& link) const {
   const auto& request = exchange.request();
   parts_.viewers.add(request.client, request.client_port);
-  if (const auto report = http::read_cmcd(request.headers, request.query)) parts_.metrics.players.add(*report);
+  if (const auto report = http::read_cmcd(request.headers, request.query))
+    parts_.metrics.players.add(*report, contracts::client_prefix(request.client).value_or(""));
   if (view.settings.cmsd) exchange.also = server_data(view, link.path);
   if (link.pace_kbps > 0) exchange.pace(static_cast<std::uint64_t>(link.pace_kbps) * 1'000);
 }

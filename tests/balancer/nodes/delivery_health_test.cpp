@@ -2,69 +2,17 @@
 
 #include <doctest/doctest.h>
 
-#include <map>
-#include <string>
-
-#include "balancer/nodes/node_registry.h"
+#include "balancer/nodes/reporting_nodes.h"
 #include "balancer/tables.h"
-#include "support/silent_log.h"
 
 using namespace tribune;
 using namespace tribune::balancer;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// The counts of ten seconds of a node.
-contracts::NodeExperience met(std::int64_t requests, std::int64_t failures, std::int64_t by_origin = 0) {
-  contracts::NodeExperience e;
-  e.requests = requests;
-  e.failures = failures;
-  e.failures_by_origin = by_origin;
-  e.origin_asks = requests;
-  e.origin_failures = by_origin;
-  return e;
-}
-
-struct Cluster {
-  base::ManualClock clock;
-  base::Log log{test::silent()};
-  base::Metrics metrics;
-  NodeRegistry registry{clock, log, metrics};
-  std::map<std::string, contracts::Heartbeat> says;
-
-  explicit Cluster(std::vector<std::string> ids) {
-    std::vector<NodeSettings> nodes;
-    for (const auto& id : ids) {
-      nodes.push_back({id, "http://" + id + ":81"});
-      auto& h = says[id];
-      h.node = id;
-      h.run = "r1";
-      h.memory = "plenty";
-    }
-    registry.configure(nodes, 1800ms);
-    pass(1s);
-  }
-  void pass(std::chrono::milliseconds time) {
-    for (auto passed = 0ms; passed < time; passed += 100ms) {
-      for (auto& [id, h] : says) {
-        if (passed.count() % 1000 != 0) continue;
-        h.sent_unix_ms = ++h.sequence;
-        CHECK(registry.record_heartbeat(h) == NodeRegistry::HeartbeatResult::accepted);
-      }
-      clock.advance(100ms);
-      registry.check();
-    }
-  }
-  NodeState state(const std::string& id) { return *registry.table()->find(id); }
-  bool is_up(const std::string& id) { return state(id).condition == NodeCondition::up; }
-  std::string told(const std::string& id) { return registry.unfit(id); }
-};
-
-}  // namespace
+using test::met;
+using test::ReportingNodes;
 
 TEST_CASE("a node with too many failures gets no viewers, is notified of it, and is tried again when its term ends") {
-  Cluster c({"a", "b", "c"});
+  ReportingNodes c({"a", "b", "c"});
   for (const auto* id : {"a", "b", "c"}) c.says[id].experience = met(100, 1);
   c.pass(2s);
   CHECK(c.is_up("b"));
@@ -91,7 +39,7 @@ TEST_CASE("a node with too many failures gets no viewers, is notified of it, and
 }
 
 TEST_CASE("a node with a small number of failures, or of requests, keeps its viewers") {
-  Cluster c({"a", "b"});
+  ReportingNodes c({"a", "b"});
   c.says["a"].experience = met(100, 15);
   c.says["b"].experience = met(3, 3);
   c.pass(5s);
@@ -100,7 +48,7 @@ TEST_CASE("a node with a small number of failures, or of requests, keeps its vie
 }
 
 TEST_CASE("failures with a status of the origin do not count against a node, and its other failures do") {
-  Cluster c({"a", "b", "c"});
+  ReportingNodes c({"a", "b", "c"});
   auto broken_channel = met(100, 60, 60);
   broken_channel.failures_by_origin_status = 60;
   broken_channel.origin_failures = 0;
@@ -118,7 +66,7 @@ TEST_CASE("failures with a status of the origin do not count against a node, and
 }
 
 TEST_CASE("a node that alone cannot reach the origin loses its viewers") {
-  Cluster c({"a", "b", "c"});
+  ReportingNodes c({"a", "b", "c"});
   c.says["b"].experience = met(50, 50, 50);
   SUBCASE("the others serve") {
     for (const auto* id : {"a", "c"}) c.says[id].experience = met(100, 0);
@@ -132,7 +80,7 @@ TEST_CASE("a node that alone cannot reach the origin loses its viewers") {
 }
 
 TEST_CASE("when most nodes cannot reach the origin, none loses its viewers for that") {
-  Cluster c({"a", "b", "c"});
+  ReportingNodes c({"a", "b", "c"});
   for (auto& [id, h] : c.says) h.experience = met(50, 50, 50);
   c.pass(20s);
   for (const auto& [id, h] : c.says) CHECK(c.is_up(id));
@@ -152,7 +100,7 @@ TEST_CASE("when most nodes cannot reach the origin, none loses its viewers for t
 }
 
 TEST_CASE("nodes that fail one after the other because the origin fails for all of them get their viewers back") {
-  Cluster c({"a", "b", "c"});
+  ReportingNodes c({"a", "b", "c"});
   c.says["a"].experience = met(50, 50, 50);  // only a has viewers
   c.pass(2s);
   CHECK_FALSE(c.is_up("a"));
@@ -164,7 +112,7 @@ TEST_CASE("nodes that fail one after the other because the origin fails for all 
 }
 
 TEST_CASE("when all nodes fail by themselves, some of them keep their viewers") {
-  Cluster c({"a", "b", "c", "d"});
+  ReportingNodes c({"a", "b", "c", "d"});
   for (auto& [id, h] : c.says) h.experience = met(100, 60);
   c.says["c"].experience = met(100, 80);
   c.says["d"].experience = met(100, 90);
@@ -174,7 +122,7 @@ TEST_CASE("when all nodes fail by themselves, some of them keep their viewers") 
   CHECK_FALSE(c.is_up("c"));
   CHECK_FALSE(c.is_up("d"));
   CHECK(c.state("a").degraded.find("too few other nodes") != std::string::npos);
-  Cluster lone({"a"});
+  ReportingNodes lone({"a"});
   lone.says["a"].experience = met(100, 100);
   lone.says["a"].memory = "spent";
   lone.pass(5s);
@@ -183,7 +131,7 @@ TEST_CASE("when all nodes fail by themselves, some of them keep their viewers") 
 }
 
 TEST_CASE("when healthy nodes are lost the least unfit of the others gets viewers again") {
-  Cluster c({"a", "b", "c", "d"});
+  ReportingNodes c({"a", "b", "c", "d"});
   for (const auto* id : {"a", "b"}) c.says[id].experience = met(100, 0);
   c.says["c"].experience = met(100, 60);
   c.says["d"].experience = met(100, 90);
@@ -200,7 +148,7 @@ TEST_CASE("when healthy nodes are lost the least unfit of the others gets viewer
 }
 
 TEST_CASE("lasting lack of memory or of descriptors makes a node unhealthy, and a short one does not") {
-  Cluster c({"a", "b"});
+  ReportingNodes c({"a", "b"});
   c.says["a"].memory = "scarce";
   c.pass(1s);
   c.says["a"].memory = "plenty";

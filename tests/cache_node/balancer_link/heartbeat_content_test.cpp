@@ -18,7 +18,8 @@ struct HeartbeatContentFixture {
 
   HeartbeatContent make(const ObjectFiles* files) {
     return HeartbeatContent({clock, node.metrics, "1.2.3", node.view, node.index, files, node.node_metrics,
-                             node.other_node_metrics, node.fill_metrics, node.traffic, node.viewers, node.duress});
+                             node.other_node_metrics, node.fill_metrics, node.traffic, node.origin_answers,
+                             node.viewers, node.duress});
   }
 };
 }  // namespace

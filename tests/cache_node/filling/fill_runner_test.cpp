@@ -103,11 +103,9 @@ TEST_CASE_FIXTURE(FillRunnerFixture, "an origin that fails twice before the firs
 }
 
 TEST_CASE_FIXTURE(FillRunnerFixture, "an error that must not be retried is not retried, and each kind has its status") {
-  const std::pair<base::ErrorKind, int> kinds[] = {{base::ErrorKind::timeout, 504},
-                                                   {base::ErrorKind::unavailable, 503},
-                                                   {base::ErrorKind::protocol, 502},
-                                                   {base::ErrorKind::forbidden, 502},
-                                                   {base::ErrorKind::too_large, 502}};
+  const std::pair<base::ErrorKind, int> kinds[] = {
+      {base::ErrorKind::timeout, 504},  {base::ErrorKind::unavailable, 503}, {base::ErrorKind::refused, 503},
+      {base::ErrorKind::protocol, 502}, {base::ErrorKind::forbidden, 502},   {base::ErrorKind::too_large, 502}};
   std::size_t n = 0;
   for (const auto& row : kinds) {
     const auto seen = node.ask("seg" + std::to_string(n) + ".ts");

@@ -1,6 +1,8 @@
 // A group member that cannot reach the origin reports so, and delays no other member.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "cache_node/node_under_test.h"
 #include "contracts/peer_mark.h"
 #include "http/range.h"
@@ -50,6 +52,13 @@ struct LostOriginFixture {
   }
   static void no_word(const AskedPtr& asked) {
     ScriptedClient::head(*asked, 503, {{std::string(contracts::kVerdictHeader), "origin_unavailable"}}, 0);
+  }
+  static void refused(Asked& asked, int status, bool by_node) {
+    http::Headers headers;
+    if (by_node)
+      headers = {{std::string(contracts::kVerdictHeader), "origin_refused"},
+                 {std::string(contracts::kOriginStatusHeader), std::to_string(status)}};
+    ScriptedClient::head(asked, by_node ? 502 : status, headers, 0);
   }
   std::vector<int> statuses(int segments) {
     std::vector<int> out;
@@ -166,4 +175,40 @@ TEST_CASE_FIXTURE(
     CHECK(seen->header(contracts::kVerdictHeader) != contracts::kVerdictWaiting);
     CHECK(seen->header(contracts::kOriginStatusHeader).empty());
   }
+}
+
+TEST_CASE_FIXTURE(LostOriginFixture, "another node's refusal by the origin is no answer: this node asks the origin") {
+  for (const int status : {401, 403, 451}) {
+    CAPTURE(status);
+    peers_asked = origins_asked = 0;
+    on_question([status](const AskedPtr& asked) { refused(*asked, status, true); },
+                [this](const AskedPtr& asked) { serve(asked); });
+    for (int i = 0; i < 20; ++i) {
+      const auto seen = node.ask(std::to_string(status) + "/seg" + std::to_string(i) + ".ts");
+      REQUIRE(seen->wait_end());
+      CHECK(seen->status() == 200);
+    }
+    CHECK(peers_asked > 0);
+    CHECK(origins_asked == 20);
+  }
+}
+
+TEST_CASE_FIXTURE(LostOriginFixture, "a node that the origin refuses gets its objects from other nodes") {
+  on_question(
+      [this](const AskedPtr& asked) {
+        const auto mark = asked->request.headers.first(contracts::kPeerHeader).value_or("");
+        mark.starts_with("stranded") ? serve(asked) : no_word(asked);
+      },
+      [](const AskedPtr& asked) { refused(*asked, 403, false); });
+  const auto all = statuses(30);
+  const auto served = std::count(all.begin(), all.end(), 200);
+  CHECK(served > 0);
+  CHECK(node.fill_metrics.refused_alone.value() == static_cast<double>(served));
+}
+
+TEST_CASE_FIXTURE(LostOriginFixture, "what the origin refuses to every node keeps its status") {
+  on_question([](const AskedPtr& asked) { refused(*asked, 403, true); },
+              [](const AskedPtr& asked) { refused(*asked, 403, false); });
+  CHECK(statuses(5) == std::vector<int>(5, 502));
+  CHECK(node.fill_metrics.refused_alone.value() == 0);
 }

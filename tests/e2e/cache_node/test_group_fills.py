@@ -301,3 +301,53 @@ def test_a_purge_takes_effect_on_a_node_whose_group_members_have_not_received_it
     event.wait_peers(nodes)
     for path, target in held:
         assert get(event, "n1", target).body == b"new" + path.encode()
+
+
+@pytest.mark.parametrize("group", [GROUP, {}], ids=["group", "no_group"])
+def test_a_node_that_the_origin_refuses_is_taken_out_and_its_group_delivers(event, folder, origins, resolver_library, group):
+    """The address of n2 is not on the origin's list: it gets 403 for each segment."""
+    nodes = ("n1", "n2", "n3")
+    event.channels = [event.channel_config("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
+    refusing = origins("127.0.0.3")
+    refusing.refuse()
+    refusing.port = event.origin.port
+    refusing.fallback = status(403)
+    refusing.resume()
+    views = {}
+    for name in (*nodes, "balancer"):
+        place = folder / f"names_{name}"
+        place.mkdir()
+        views[name] = FakeDns(place, resolver_library)
+        views[name].set_addresses(origin="127.0.0.3" if name == "n2" else "127.0.0.1")
+    origin = {"cache_node": {"origin": {"allow_special_addresses": True, "hold": "200ms"}}}
+    event.start_balancer(nodes, {"balancer": {"origin": {"allow_special_addresses": True}}}, environment=views["balancer"].environment)
+    for name in nodes:
+        event.start_node(name, merged(group, origin), environment=views[name].environment)
+    for name in nodes:
+        event.wait_registered(name)
+    if group:
+        event.wait_peers(nodes)
+    statuses = set()
+
+    def ask_all():
+        path, body, target = new_segment(event)
+        for name in nodes:
+            answer = get(event, name, target)
+            statuses.add((name, answer.status))
+            assert answer.status != 200 or answer.body == body
+        return event.node_state("n2")["state"] == "unhealthy"
+
+    wait_until(ask_all, 20, "n2 is taken out")
+    assert statuses == {(name, 200) for name in nodes} if group else {("n1", 200), ("n3", 200), ("n2", 502)}
+    assert "and delivers it to other nodes" in event.node_state("n2")["reason"]
+    assert [event.node_state(name)["state"] for name in ("n1", "n3")] == ["up", "up"]
+    wait_until(lambda: not event.nodes["n2"].is_ready(), 5, "the node learns of it")
+
+
+def test_an_object_that_the_origin_refuses_to_all_is_requested_once_by_each_node_and_second(event):
+    start_event(event, node={"cache_node": {"origin": {"hold": "0ms", "keep_errors": "1s"}}})
+    path, _, target = new_segment(event)
+    event.origin.on(path, status(403))
+    for _ in range(5):
+        assert {get(event, name, target).status for name in NODES} == {502}
+    assert event.origin.count(path) <= 2 * len(NODES), "each node once; a second time at most if a second went by"

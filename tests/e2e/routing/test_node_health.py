@@ -111,3 +111,38 @@ def test_every_response_and_every_log_line_has_the_request_id(event):
     refused = fetch(node.url + "/nothing")
     assert refused.status == 404
     node.wait_log("request", request=refused.header("X-Request-Id"), status=404)
+
+
+def test_a_node_whose_store_folder_is_gone_loses_its_viewers_until_it_has_one(event):
+    event.start(nodes=("n1", "n2"))
+    store = event.folder / "store_n2"
+    store.rename(event.folder / "elsewhere")
+
+    def fills():
+        ask(event, "n2", targets(event, 1))
+        return event.node_state("n2")["state"] == "unhealthy"
+    wait_until(fills, 10, "a write fails, and the balancer learns of it")
+    assert "its store does not work" in event.node_state("n2")["reason"]
+    assert not event.nodes["n2"].is_ready() and event.is_up("n1")
+    assert ask(event, "n2", targets(event, 1)) == [200], "it serves from memory"
+    (event.folder / "elsewhere").rename(store)
+    event.wait_registered("n2", within=20)
+
+
+def test_a_node_whose_players_starve_is_taken_out_by_reports_from_many_networks_only(event):
+    event.start(nodes=("n1", "n2"), balancer={"balancer": {"nodes": [{"id": n, "url": event.url(n), "group": "arena"} for n in ("n1", "n2")]}})
+    path = targets(event, 1)[0]
+
+    def play(node, networks, starved):
+        for network in networks:
+            report = "bs,bl=0" if starved else "bl=4000"
+            assert fetch(event.nodes[node].url + path, headers={"CMCD-Status": report}, source=f"127.0.{network}.5").status == 200
+    play("n2", range(1, 9), False)
+    for _ in range(20):
+        play("n1", [20], True)   # one network forges as many reports as it likes
+    play("n1", range(1, 9), False)
+    wait_until(lambda: event.node_state("n1")["player_reports"] >= 28, 5, "the balancer has the reports")
+    assert [event.node_state(n)["state"] for n in ("n1", "n2")] == ["up", "up"]
+    play("n1", range(1, 9), True)
+    wait_until(lambda: event.node_state("n1")["state"] == "unhealthy", 5, "many networks report")
+    assert "run out of buffer" in event.node_state("n1")["reason"] and event.is_up("n2")
