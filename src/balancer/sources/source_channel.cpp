@@ -52,7 +52,7 @@ SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worke
       slot_(std::move(slot)),
       push_handler_(push_handler),
       metrics_(services.metrics, slot_->label),
-      timeline_([this] { return contracts::new_epoch(making_.origins); }) {}
+      timeline_([this](std::size_t origin) { return contracts::new_epoch(making_.origins, origin > 0); }) {}
 
 SourceChannel::~SourceChannel() = default;
 
