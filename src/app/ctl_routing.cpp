@@ -114,6 +114,25 @@ std::string nodes_text(const base::json::Value& answer) {
   return text;
 }
 
+std::string files_text(const base::json::Value& origin) {
+  const auto files = text_of(origin, "files");
+  const auto difference = text_of(origin, "difference");
+  if (files == "not_compared") return "not compared";
+  return files == "other" && !difference.empty() ? fmt::format("other ({})", difference) : files.empty() ? "-" : files;
+}
+
+std::string origins_text(const base::json::Value& answer) {
+  const auto* origins = answer.find("origins");
+  if (!origins) return "";
+  auto text =
+      fmt::format("{:<20} {:<40} {:<7} {:<7} {:<8} {}\n", "CHANNEL", "ORIGIN", "KIND", "IN USE", "HEALTHY", "FILES");
+  for (const auto& origin : origins->array)
+    text += fmt::format("{:<20} {:<40} {:<7} {:<7} {:<8} {}\n", text_of(origin, "channel"), text_of(origin, "origin"),
+                        text_of(origin, "kind"), origin.flag("in_use").value_or(false) ? "yes" : "no",
+                        origin.flag("healthy").value_or(false) ? "yes" : "no", files_text(origin));
+  return text;
+}
+
 CtlCommand on_node(std::string name, std::string help, std::string verb) {
   return {std::move(name),
           std::move(help),
@@ -144,6 +163,14 @@ std::vector<CtlCommand> routing_commands() {
          return CtlRequest{http::Method::get, "/status/nodes", ""};
        },
        nodes_text},
+      {"origins",
+       "List the origins of the channels: which one is in use, which are healthy, and whether a backup has the same "
+       "files as the source, as far as their playlists show",
+       {},
+       [](const CtlValues&) {
+         return CtlRequest{http::Method::get, "/status/origins", ""};
+       },
+       origins_text},
       on_node(
           "drain",
           "Drain a cache node: route no new viewers to it, and route its viewers to other nodes at their next segments",

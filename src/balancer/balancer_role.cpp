@@ -30,6 +30,7 @@
 #include "balancer/slate/slate_transitions.h"
 #include "balancer/slate/slates.h"
 #include "balancer/sources/channel_end_handler.h"
+#include "balancer/sources/origin_status_handler.h"
 #include "balancer/sources/rendered_playlists.h"
 #include "balancer/sources/sources.h"
 #include "balancer/steering/steering_handler.h"
@@ -150,6 +151,7 @@ class BalancerRole final : public runtime::Role {
     for (auto& route : routing_status_.routes()) routes.push_back(std::move(route));
     for (auto& route : orders_.routes()) routes.push_back(std::move(route));
     for (auto& route : channel_end_.routes()) routes.push_back(std::move(route));
+    for (auto& route : origin_status_.routes()) routes.push_back(std::move(route));
     return routes;
   }
 
@@ -172,6 +174,7 @@ class BalancerRole final : public runtime::Role {
     if (auto loaded = sources_->load(); !loaded) return loaded;
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
     if (auto loaded = node_push_.load(order_store_.emplace(*store_, services_.log)); !loaded) return loaded;
+    heartbeats_.report_distrusted([this] { return sources_->distrusted_backups(); });
     heartbeats_.exclude_peers([this](std::string_view node) { return node_push_.has_missed_purges(node); });
     auto keys = contracts::key_ring(event_);
     if (!keys) return tl::unexpected(keys.error());
@@ -263,6 +266,7 @@ class BalancerRole final : public runtime::Role {
   StatusHandler status_{nodes_, admission_, pins_, view_};
   RoutingStatusHandler routing_status_{services_.clock, nodes_, router_, view_};
   ChannelEndHandler channel_end_{services_.clock, services_.log, [this]() -> Sources& { return *sources_; }};
+  OriginStatusHandler origin_status_{[this]() -> Sources& { return *sources_; }};
   HeartbeatHandler heartbeats_;
   NodePushHandler node_push_;
   OrderHandler orders_;

@@ -206,6 +206,13 @@ class CacheNodeRole final : public runtime::Role {
         .member("peers", std::uint64_t{peers_.peers()->size()})
         .member("balancer_heard", heartbeats_.has_balancer())
         .member("channel_map", map ? map->version : "");
+    w.key("distrusted_backups").begin_object();
+    for (const auto& [channel, backups] : *channels_.distrusted()) {
+      w.key(channel).begin_array();
+      for (const auto& backup : backups) w.value(backup);
+      w.end_array();
+    }
+    w.end_object();
   }
 
   void drain() override {

@@ -99,11 +99,10 @@ base::Result<ChannelEntry> read_channel(const json::Value& value) {
 
 }  // namespace
 
-const OriginSet* ChannelEntry::origins_of(std::string_view epoch) const {
-  if (is_epoch_of(origins, epoch)) return &origins;
-  const auto found =
-      std::find_if(former.begin(), former.end(), [&](const OriginSet& one) { return is_epoch_of(one, epoch); });
-  return found == former.end() ? nullptr : &*found;
+std::optional<OriginSet> ChannelEntry::origins_of(std::string_view epoch) const {
+  auto found = origins_of_epoch(origins, epoch);
+  for (auto one = former.begin(); !found && one != former.end(); ++one) found = origins_of_epoch(*one, epoch);
+  return found;
 }
 
 const ChannelEntry* ChannelMap::find(std::string_view id) const {

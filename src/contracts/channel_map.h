@@ -1,6 +1,7 @@
 #pragma once
 // The channels of an event with their origins, as the balancer sends them to cache nodes. Values and pure functions.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +17,8 @@ struct ChannelEntry {
   std::string id;
   OriginSet origins;
   std::vector<OriginSet> former = {};  // that a node knew before, the newest first; a balancer sends none
-  /// The origins that paths of that epoch refer to; null when they are unknown.
-  const OriginSet* origins_of(std::string_view epoch) const;
+  /// The origins that paths of that epoch refer to; nullopt when they are unknown.
+  std::optional<OriginSet> origins_of(std::string_view epoch) const;
   bool operator==(const ChannelEntry&) const = default;
 };
 

@@ -160,8 +160,9 @@ const config::Section<Channel>& channel_section() {
                "the balancer and by the cache nodes.",
                config::check_http_origin, "http(s)://host[:port]")
         .texts("backup_origins", &Channel::backup_origins,
-               "Origins that hold the same files under the same paths as the origin of the source. Cache nodes send "
-               "requests to them in this order when the origin of the source fails.",
+               "Origins that hold the same files under the same paths as the origin of the source. Playlists and "
+               "segments are requested from them in this order when the origin of the source fails. A backup whose "
+               "playlist shows other files is asked for no segment of the source. See docs/operations.md.",
                config::check_http_origin, "http(s)://host[:port]")
         .choice("links", &Channel::links,
                 config::Words<LinksMode>{

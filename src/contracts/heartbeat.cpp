@@ -219,7 +219,8 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
 }
 
 std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>& peers,
-                             const std::optional<ListedLinks>& listed, std::string_view unfit) {
+                             const std::optional<ListedLinks>& listed, std::string_view unfit,
+                             const DistrustedBackups& distrusted) {
   json::Writer w;
   w.begin_array();
   for (const auto& peer : peers) w.begin_object().member("id", peer.id).member("url", peer.url).end_object();
@@ -233,14 +234,47 @@ std::string heartbeat_answer(std::string_view channel_map_json, const std::vecto
     answer.append(",\"listed_links\":").append(links.end_object().take());
   }
   if (!unfit.empty()) answer.append(",\"unfit\":").append(json::Writer().value(unfit).take());
+  if (!distrusted.empty()) {
+    json::Writer channels;
+    channels.begin_object();
+    for (const auto& [channel, backups] : distrusted) {
+      channels.key(channel).begin_array();
+      for (const auto& backup : backups) channels.value(backup);
+      channels.end_array();
+    }
+    answer.append(",\"distrusted_backups\":").append(channels.end_object().take());
+  }
   return answer.append("}");
 }
 
-base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view answer) {
+namespace {
+
+bool read_distrusted(const json::Value& answer, DistrustedBackups& distrusted) {
+  const auto* channels = answer.find("distrusted_backups");
+  if (!channels) return true;
+  if (!channels->is(json::Kind::object)) return false;
+  for (const auto& channel : channels->object) {
+    const auto& backups = channel.value;
+    if (!is_id(channel.name) || !backups.is(json::Kind::array) || backups.array.size() > kMaxDistrustedBackups)
+      return false;
+    for (const auto& backup : backups.array) {
+      const auto uri = http::parse_uri(backup.string);
+      if (!uri || uri->origin() != backup.string) return false;
+      distrusted[channel.name].push_back(backup.string);
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view answer, DistrustedBackups* distrusted) {
   json::ParseLimits limits;
   limits.max_bytes = 5 << 20;
   const auto value = json::parse(answer, limits);
   if (!value || !value->is(json::Kind::object)) return malformed_heartbeat("the response is not a JSON object");
+  if (distrusted && !read_distrusted(*value, *distrusted))
+    return malformed_heartbeat("the member distrusted_backups is not an object of lists of origins, or is too long");
   const auto* links = value->find("listed_links");
   if (!links) return std::optional<ListedLinks>{};
   if (!links->is(json::Kind::object)) return malformed_heartbeat("the member listed_links is not an object");

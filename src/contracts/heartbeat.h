@@ -98,16 +98,24 @@ inline constexpr std::size_t kMaxPeers = 256;
 /// with this or a later expiry even after it has passed. A channel that lists only recent links is absent.
 using ListedLinks = std::map<std::string, std::int64_t, std::less<>>;
 
-/// The response to a heartbeat: the JSON of the channel map with three more members, which older nodes ignore: the
-/// peers, the listed links (absent while the balancer does not know them), and the reason why the balancer sends no
-/// viewers to the node (absent when it does).
+/// Maps a channel to those of its backup origins ("http://host:port") that have other files than its source. A channel
+/// without such a backup is absent.
+using DistrustedBackups = std::map<std::string, std::vector<std::string>, std::less<>>;
+inline constexpr std::size_t kMaxDistrustedBackups = 64;  // of a channel
+
+/// The response to a heartbeat: the JSON of the channel map with four more members, which older nodes ignore: the
+/// peers, the listed links (absent while the balancer does not know them), the reason why the balancer sends no
+/// viewers to the node (absent when it does), and the distrusted backups (absent without any).
 std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>&,
-                             const std::optional<ListedLinks>& listed = std::nullopt, std::string_view unfit = "");
+                             const std::optional<ListedLinks>& listed = std::nullopt, std::string_view unfit = "",
+                             const DistrustedBackups& distrusted = {});
 /// The peers that a response names; empty when it has no such member. `unfit` receives the reason why the balancer
 /// sends no viewers to this node. Errors: invalid_input.
 base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer, std::string* unfit = nullptr);
-/// nullopt when the response has no such member: the links of an earlier response stay valid. Errors: invalid_input.
-base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view answer);
+/// nullopt when the response has no such member: the links of an earlier response stay valid. `distrusted` receives
+/// the distrusted backups. Errors: invalid_input.
+base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view answer,
+                                                            DistrustedBackups* distrusted = nullptr);
 
 /// "/internal/v1/nodes/{id}". The context that is signed (sign_body) is "POST " and this path for a heartbeat, "200 "
 /// and this path for its response.

@@ -266,6 +266,14 @@ std::vector<http::Uri> backup_uris(const OriginSet& set, const http::Uri& uri) {
   return uris;
 }
 
+std::vector<http::Uri> same_file_uris(const OriginSet& set, const http::Uri& uri) {
+  auto uris = backup_uris(set, uri);
+  std::erase_if(uris, [&](const http::Uri& at_backup) {
+    return std::find(set.distrusted.begin(), set.distrusted.end(), at_backup.origin()) != set.distrusted.end();
+  });
+  return uris;
+}
+
 std::vector<std::string> allowed_origins(const OriginSet& set) {
   std::vector<std::string> origins;
   if (auto origin = origin_of(set.base); !origin.empty()) origins.push_back(std::move(origin));

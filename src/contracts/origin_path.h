@@ -29,6 +29,7 @@ struct OriginSet {
   std::vector<std::string> extra_origins;  // "https://host"
   std::vector<std::string> backups =
       {};  // "https://host": with the same content as the origin of `base`, under the same paths
+  std::vector<std::string> distrusted = {};  // those of `backups` whose playlists show that they have other files
   bool operator==(const OriginSet&) const = default;
 };
 
@@ -52,8 +53,11 @@ base::Result<http::Uri> to_uri(const OriginSet&, std::string_view path, std::str
 /// The same object at the source's own origin for an object at a backup; others unchanged.
 http::Uri at_first_origin(const OriginSet&, http::Uri);
 
-/// The same object at each backup of its origin, in order; empty for an object at an extra origin.
+/// The URI at each backup of its origin, in order; empty for a URI at an extra origin.
 std::vector<http::Uri> backup_uris(const OriginSet&, const http::Uri&);
+
+/// The same object at each backup that is not distrusted, in order.
+std::vector<http::Uri> same_file_uris(const OriginSet&, const http::Uri&);
 
 /// Every origin of the set ("http://host:port"), for the client's destination policy.
 std::vector<std::string> allowed_origins(const OriginSet&);

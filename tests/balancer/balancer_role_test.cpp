@@ -149,6 +149,10 @@ TEST_CASE("the balancer starts, receives heartbeats, and reports its nodes and c
   const auto nodes = base::json::parse(h.send(h.role->admin_routes(), request)->body());
   REQUIRE(nodes);
   CHECK(nodes->find("nodes")->array.at(0).text("id") == "stadium");
+  request.path = "/status/origins";
+  const auto origins = base::json::parse(h.send(h.role->admin_routes(), request)->body());
+  REQUIRE(origins);
+  CHECK(origins->find("origins")->is(base::json::Kind::array));
 }
 
 TEST_CASE("the balancer's timers detect a silent node and its return") {

@@ -67,3 +67,32 @@ TEST_CASE("the response to a heartbeat is a channel map with peers, and readers 
   REQUIRE(backups.size() == 1);
   CHECK(backups[0].text() == "http://backup.test/live/a/720p/seg1.ts");
 }
+
+TEST_CASE("the response to a heartbeat names the backups that have other files, and readers without them ignore it") {
+  const std::string map = R"({"version":"1","channels":[]})";
+  const DistrustedBackups distrusted{{"demo", {"http://b1.test", "https://b2.test:8443"}},
+                                     {"other", {"http://b1.test"}}};
+  const auto read = [](const std::string& answer) {
+    DistrustedBackups found;
+    return listed_from_answer(answer, &found) ? std::optional(found) : std::nullopt;
+  };
+  const auto answer = heartbeat_answer(map, {}, ListedLinks{}, "", distrusted);
+  CHECK(read(answer) == distrusted);
+  CHECK(channel_map_from_json(answer).value().version == "1");
+  CHECK(listed_from_answer(answer).value() == ListedLinks{});
+  CHECK(heartbeat_answer(map, {}, ListedLinks{}, "", {}) == heartbeat_answer(map, {}, ListedLinks{}));
+  CHECK(read(heartbeat_answer(map, {}, ListedLinks{})) == DistrustedBackups{});
+  const auto of = [](const std::string& channels) { return R"({"distrusted_backups":)" + channels + "}"; };
+  for (const char* wrong :
+       {"[]", R"({"../a":[]})", R"({"a":1})", R"({"a":[1]})", R"({"a":["http://b/path"]})", R"({"a":["ftp://b"]})"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(read(of(wrong)));
+  }
+  const auto of_backups = [&](std::size_t count) {
+    std::string list;
+    for (std::size_t i = 0; i < count; ++i) list += (i == 0 ? "" : ",") + std::string(R"("http://b")");
+    return of(R"({"a":[)" + list + "]}");
+  };
+  CHECK(read(of_backups(kMaxDistrustedBackups)));
+  CHECK_FALSE(read(of_backups(kMaxDistrustedBackups + 1)));
+}

@@ -228,3 +228,18 @@ TEST_CASE("an empty query reaches the origin, and no other URI gets its name") {
   }
   CHECK(named(set, "http://origin:8088/live/demo/a.ts") == "a.ts");
 }
+
+TEST_CASE("a distrusted backup has no file of the source, and keeps its own paths") {
+  auto set = origin_set("http://o/live/demo/index.m3u8", {});
+  set.backups = {"http://b1", "http://b2"};
+  set.distrusted = {"http://b1"};
+  const auto uri = to_uri(set, "seg1.ts", "").value();
+  const auto same = same_file_uris(set, uri);
+  REQUIRE(same.size() == 1);
+  CHECK(same[0].text() == "http://b2/live/demo/seg1.ts");
+  CHECK(backup_uris(set, uri).size() == 2);
+  const auto own = http::parse_uri("http://b1/live/demo/seg1.ts").value();
+  CHECK(to_origin_path(set, own)->path == "~1/live/demo/seg1.ts");
+  CHECK(to_uri(set, "~1/live/demo/seg1.ts", "").value().text() == own.text());
+  CHECK(same_file_uris(set, own).empty());
+}

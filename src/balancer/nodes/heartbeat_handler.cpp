@@ -58,7 +58,8 @@ http::Response HeartbeatHandler::answer(std::string_view node, const http::Reque
   accepted_.add();
   const auto listed = listed_ ? listed_() : nullptr;
   const auto body = contracts::heartbeat_answer(view->channel_map, peers_of(*heartbeat),
-                                                listed ? std::optional(*listed) : std::nullopt, nodes_.unfit(node));
+                                                listed ? std::optional(*listed) : std::nullopt, nodes_.unfit(node),
+                                                distrusted_ ? distrusted_() : contracts::DistrustedBackups{});
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
   response.headers.add(contracts::kSignatureHeader, contracts::sign_body(*view->keys, "200 " + path, body, now));

@@ -28,6 +28,12 @@ class HeartbeatHandler {
 
   http::Response answer(std::string_view node, const http::Request&);
 
+  /// `distrusted` returns the backups that have other files than their channel's source. Call it before the first
+  /// heartbeat.
+  void report_distrusted(std::function<contracts::DistrustedBackups()> distrusted) {
+    distrusted_ = std::move(distrusted);
+  }
+
   /// Nodes for which `is_behind` holds are not listed as peers. Call it before the first heartbeat.
   void exclude_peers(std::function<bool(std::string_view node)> is_behind) { is_behind_ = std::move(is_behind); }
 
@@ -41,6 +47,7 @@ class HeartbeatHandler {
   NodeRegistry& nodes_;
   const PublishedView& view_;
   const std::function<std::shared_ptr<const contracts::ListedLinks>()> listed_;
+  std::function<contracts::DistrustedBackups()> distrusted_;
   std::function<bool(std::string_view node)> is_behind_;
   base::Counter accepted_, malformed_, forged_, unknown_, replayed_;
 };

@@ -13,7 +13,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kMaxHops = 5;
 constexpr int kDeepest =
     3;  // a media playlist, the multivariant playlist of an interstitial that it names, and the children of that
 
@@ -28,8 +27,6 @@ std::vector<std::string> newest_targets(const hls::Playlist& playlist, const std
   std::reverse(newest.begin(), newest.end());
   return newest;
 }
-
-bool has_end(std::string_view playlist) { return playlist.find("\n#EXT-X-ENDLIST") != std::string_view::npos; }
 
 base::Error refused_playlist(std::string text) {
   return {base::ErrorKind::invalid_input, base::Fault::origin, true, std::move(text)};
@@ -126,28 +123,6 @@ void PlaylistRefresher::schedule(base::SteadyTime when) {
       channel_.worker().loop.after(std::chrono::ceil<std::chrono::milliseconds>(delay), [this] { source_.tick(); });
 }
 
-net::FetchRequest PlaylistRefresher::request_at(std::size_t origin) const {
-  auto request = request_to(identity_.url);
-  if (origin > 0) {
-    const auto uri = http::parse_as_written(identity_.url);
-    const auto at_backups = uri ? contracts::backup_uris(channel_.making().origins, *uri) : std::vector<http::Uri>{};
-    if (origin <= at_backups.size()) request.url = at_backups[origin - 1].text();
-  }
-  return request;
-}
-
-net::FetchRequest PlaylistRefresher::request_to(std::string url) const {
-  net::FetchRequest request;
-  request.url = std::move(url);
-  request.destinations.allowed_origins = contracts::allowed_origins(channel_.making().origins);
-  request.destinations.allow_special_addresses = channel_.settings().allow_special_addresses;
-  request.deadlines = channel_.settings().deadlines;
-  request.max_redirects = kMaxHops;
-  request.max_body_bytes = channel_.config().playlist_limits.max_bytes;
-  request.accept_gzip = true;
-  return request;
-}
-
 std::unique_ptr<net::Fetch> PlaylistRefresher::fetch(const http::Headers& validators,
                                                      std::function<void(base::Result<net::WholeAnswer>)> on_done) {
   auto& origins = channel_.origins();
@@ -160,29 +135,6 @@ std::unique_ptr<net::Fetch> PlaylistRefresher::fetch(const http::Headers& valida
   if (accepts_equal_text_ && text_origin_ == request_origin_)
     request.headers = validators;  // the validators of another origin do not apply
   return channel_.worker().client.get_whole(std::move(request), std::move(on_done));
-}
-
-// An origin that was left is probed beside the fetches that viewers wait for.
-void PlaylistRefresher::probe(std::size_t origin) {
-  probe_ =
-      channel_.worker().client.get_whole(request_at(origin), [this, origin](base::Result<net::WholeAnswer> answer) {
-        const auto finished = std::move(probe_);
-        if (!answer) return origin_failed(origin, SourceOrigins::Failure::immediate, answer.error().text);
-        if (answer->head.status != 200 || !answer->body.starts_with("#EXTM3U"))
-          return origin_failed(origin, SourceOrigins::Failure::immediate, "the response is not a playlist");
-        if (was_live() && !end_facts(origin).is_ended_by_operator && has_end(answer->body))
-          return origin_failed(origin, SourceOrigins::Failure::delayed, "its playlist has ended");
-        const auto stalled = stalled_texts_.find(origin);
-        if (stalled != stalled_texts_.end() && stalled->second == answer->body)
-          return origin_failed(origin, SourceOrigins::Failure::delayed, "the playlist does not change");
-        stalled_texts_.erase(origin);
-        if (channel_.origins().succeeded(origin)) channel_.on_origin_changed(origin, true, "");
-      });
-}
-
-void PlaylistRefresher::origin_failed(std::size_t origin, SourceOrigins::Failure failure, std::string_view why) {
-  if (channel_.origins().count() > 1 && channel_.origins().failed(origin, failure, now()))
-    channel_.on_origin_changed(origin, false, why);
 }
 
 void PlaylistRefresher::parse(net::WholeAnswer answer, std::function<void(base::Result<Source::Refresh>)> on_parsed) {
@@ -244,14 +196,14 @@ void PlaylistRefresher::drain() {
 void PlaylistRefresher::close(const base::Error& error) {
   announcer_.end();
   media_.end();
+  comparison_.reset();
   held_refresh_ = nullptr;
   hold_timer_ = {};
   source_.close(error);
 }
 
 base::Result<Source::Refresh> PlaylistRefresher::parse_playlist(const net::WholeAnswer& answer) {
-  hls::Context context{channel_.config().playlist_limits, identity_.variables, answer.head.final_uri.query,
-                       channel_.config().strict};
+  const auto context = context_of(answer);
   auto playlist = hls::parse(answer.body, context);
   if (!playlist) return tl::unexpected(playlist.error());
   channel_.on_flaws(identity_.path, playlist->flaws);
@@ -293,26 +245,31 @@ bool PlaylistRefresher::holds_end(const hls::Playlist& source) {
   return holds;
 }
 
+/// While all origins use the same names, all links name the first one: a cache node finds a backup itself.
+http::Uri PlaylistRefresher::link_base(const hls::Playlist& shown, const http::Uri& base) const {
+  const bool names_alike = channel_.timeline().generation(shown.segments.back().generation).origin == 0 &&
+                           channel_.backup_trust().is_trusted(request_origin_);
+  return names_alike ? contracts::at_first_origin(channel_.making().origins, base) : base;
+}
+
 base::Result<Source::Refresh> PlaylistRefresher::read_media(const hls::Playlist& source, const http::Uri& base) {
   const auto& clock = channel_.services().clock;
   const auto& config = channel_.config();
   const auto wall = clock.wall_now();
   if (auto fine = SourceLinks::check(source, channel_.making().origins, base, channel_.config().playlist_limits); !fine)
     return tl::unexpected(fine.error());
+  if (request_origin_ > 0) note_comparison(request_origin_, source, base);
   auto seen = channel_.timeline().observe(track(), source, expiry(source.ended ? span_of(source) : 0ms),
                                           clock.steady_now(), config.playlist_limits, request_origin_, pace_kbps());
   if (!seen) return tl::unexpected(seen.error());
+  note_source(*seen, source, base);
   if (seen->verdict == Timeline::Verdict::restarted) channel_.on_restarted(identity_.path);
   if (!seen->playlist)
     return Source::Refresh{
         nullptr, {}, seen->verdict == Timeline::Verdict::unconfirmed ? "unconfirmed" : "older_copy", {}, false};
   const auto& shown = *seen->playlist;
-  auto& timeline = channel_.timeline();
-  // While all origins use the same names, all links name the first one: a cache node finds a backup itself.
-  const bool names_alike = timeline.generation(shown.segments.back().generation).origin == 0;
-  const auto named_at = names_alike ? contracts::at_first_origin(channel_.making().origins, base) : base;
   if (shown.ended) renew_links_of_ended();
-  if (const auto listed = timeline.links(track())) {
+  if (const auto listed = channel_.timeline().links(track())) {
     slot_->used_for_ms = channel_.links_used_for(listed->span).count();
     slot_->oldest_link = listed->oldest;
     slot_->listed_for_s = shown.ended         ? 0
@@ -320,7 +277,8 @@ base::Result<Source::Refresh> PlaylistRefresher::read_media(const hls::Playlist&
                                               : std::chrono::ceil<std::chrono::seconds>(listed->span).count();
     channel_.holds().listed_again(track());
   }
-  const LinkPlace place{identity_.path, track(), named_at, &channel_.timeline(), "", 0, wall, config.playlist_limits};
+  const LinkPlace place{identity_.path,        track(), link_base(shown, base), &channel_.timeline(), "", 0, wall,
+                        config.playlist_limits};
   auto named = links_.named(shown, channel_.making(), place);
   if (identity_.depth < kDeepest) channel_.register_playlists(track(), named, identity_.depth + 1, source.variables);
   auto linked = links_.link(shown, channel_.making(), place, named);
@@ -346,16 +304,17 @@ base::Result<Source::Refresh> PlaylistRefresher::read_media(const hls::Playlist&
 
 base::Result<Source::Refresh> PlaylistRefresher::read_multivariant(const hls::Playlist& source, const http::Uri& base) {
   const auto wall = channel_.services().clock.wall_now();
-  const LinkPlace place{identity_.path,
-                        "",
-                        contracts::at_first_origin(channel_.making().origins, base),
-                        nullptr,
-                        channel_.epoch(),
-                        expiry(0ms),
-                        wall,
-                        channel_.config().playlist_limits};
+  LinkPlace place{identity_.path,
+                  "",
+                  contracts::at_first_origin(channel_.making().origins, base),
+                  nullptr,
+                  channel_.epoch(),
+                  expiry(0ms),
+                  wall,
+                  channel_.config().playlist_limits};
   auto named = links_.named(source, channel_.making(), place);
   channel_.register_playlists(track(), named, identity_.depth + 1, source.variables);
+  if (!channel_.backup_trust().is_trusted(request_origin_)) place.base = base;
   auto linked = links_.link(source, channel_.making(), place, named);
   if (!linked) return tl::unexpected(linked.error());
   renew_at_ = place.expires - std::chrono::floor<std::chrono::seconds>(channel_.config().link_lifetime / 2).count();
@@ -419,6 +378,7 @@ void PlaylistRefresher::on_refreshed(std::string_view result) {
     return origin_failed(request_origin_, SourceOrigins::Failure::delayed, "its playlist has ended");
   }
   if (channel_.origins().succeeded(request_origin_)) channel_.on_origin_changed(request_origin_, true, "");
+  if (request_origin_ == 0) compare_with_backup();
 }
 
 void PlaylistRefresher::on_failed(const base::Error& error, std::int64_t in_a_row) {

@@ -14,6 +14,7 @@
 #include "balancer/sources/source.h"
 #include "balancer/sources/source_links.h"
 #include "balancer/sources/source_origins.h"
+#include "balancer/timeline/listed_files.h"
 #include "base/metrics.h"
 #include "net/event_loop.h"
 
@@ -77,9 +78,14 @@ class PlaylistRefresher final : public Source::Environment {
   std::string track() const;
   net::FetchRequest request_to(std::string url) const;
   net::FetchRequest request_at(std::size_t origin) const;
+  hls::Context context_of(const net::WholeAnswer&) const;
   void probe(std::size_t origin);
+  void note_source(const Timeline::Outcome&, const hls::Playlist& source, const http::Uri& base);
+  void compare_with_backup();
+  void note_comparison(std::size_t origin, const hls::Playlist&, const http::Uri& base);
   void origin_failed(std::size_t origin, SourceOrigins::Failure, std::string_view why);
   bool needs_new_links() const;
+  http::Uri link_base(const hls::Playlist& shown, const http::Uri& base) const;
   bool was_live() const;
   EndFacts end_facts(std::size_t origin) const;
   bool holds_end(const hls::Playlist&);
@@ -100,6 +106,9 @@ class PlaylistRefresher final : public Source::Environment {
       stalled_texts_;  // by origin: the unchanged text of an origin that was left because its playlist stalled
   EndHold end_hold_;   // of the end in the last response
   std::unique_ptr<net::Fetch> probe_;
+  ListedFiles files_;           // of the source's own origin; empty without backups
+  bool is_comparable_ = false;  // its last response is the timeline that is listed
+  std::unique_ptr<net::Fetch> comparison_;
   std::vector<std::string> newest_;  // the last link targets at a node of the last refresh of a media playlist
   // Members for a source without a multivariant playlist:
   KnownMedia media_;

@@ -18,15 +18,14 @@ base::Error unknown_playlist() {
   return {base::ErrorKind::not_found, base::Fault::client, false, "the channel has no such playlist"};
 }
 
-/// The id of a source: its URL without the query, which may hold access credentials that change.
-std::string id_of(std::string_view source) {
-  constexpr std::size_t kCharacters = 16;
-  return base::to_hex(base::sha256(source.substr(0, source.find('?')))).substr(0, kCharacters);
-}
-
 bool leads_to_multivariant(hls::UriKind kind) { return kind == hls::UriKind::asset_uri; }
 
 }  // namespace
+
+std::string source_id(std::string_view source) {
+  constexpr std::size_t kCharacters = 16;
+  return base::to_hex(base::sha256(source.substr(0, source.find('?')))).substr(0, kCharacters);
+}
 
 std::string playlist_key(std::string_view path, std::string_view query) {
   return query.empty() ? std::string(path) : std::string(path) + "?" + std::string(query);
@@ -52,7 +51,7 @@ SourceChannel::SourceChannel(runtime::Services& services, runtime::Worker& worke
       slot_(std::move(slot)),
       push_handler_(push_handler),
       metrics_(services.metrics, slot_->label),
-      timeline_([this] { return contracts::new_epoch(making_.origins); }) {}
+      timeline_([this](std::size_t origin) { return contracts::new_epoch(making_.origins, origin > 0); }) {}
 
 SourceChannel::~SourceChannel() = default;
 
@@ -65,8 +64,7 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
   config_ = config;
   making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys), serves_documents};
   making_.origins.backups = config.backup_origins;
-  if (source_origins_.count() != 1 + config.backup_origins.size() || !same_source)
-    source_origins_ = SourceOrigins(1 + config.backup_origins.size());
+  configure_origins(same_source);
   if (!same_source) logged_flaws_.clear();
   slot_->link_lifetime_s = std::chrono::ceil<std::chrono::seconds>(config.link_lifetime).count();
   if (!slot_->is_loaded) hold_links_of_former_process();
@@ -78,7 +76,7 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
 /// After reset(). The process, or a removed channel with this id, may have had another source before.
 void SourceChannel::use_source() {
   const bool keeps_epoch = contracts::is_epoch_of(making_.origins, timeline_.current().epoch);
-  if (!timeline_.use_source(id_of(config_.source), keeps_epoch, services_.clock.steady_now())) {
+  if (!timeline_.use_source(source_id(config_.source), keeps_epoch, services_.clock.steady_now())) {
     former_links_.clear();
     return timeline_.expect_restart();
   }
@@ -379,11 +377,6 @@ void SourceChannel::wake(const std::string& key) {
   if (const auto found = playlists_.find(key); found != playlists_.end()) found->second.refresher->source().wake();
 }
 
-void SourceChannel::believe_end(base::WallTime until) {
-  end_believed_until_ = until;
-  source_origins_ = SourceOrigins(source_origins_.count());
-}
-
 void SourceChannel::drain() {
   for (auto& [key, entry] : playlists_) entry.refresher->drain();
 }
@@ -396,16 +389,6 @@ void SourceChannel::close(const base::Error& error) {
 const std::string& SourceChannel::epoch() {
   timeline_.begin(services_.clock.steady_now());
   return timeline_.current().epoch;
-}
-
-void SourceChannel::on_origin_changed(std::size_t origin, bool is_healthy, std::string_view why) {
-  const auto& url = origin == 0 ? config_.source : config_.backup_origins[origin - 1];
-  const auto name = std::string_view(url).substr(0, url.find('?'));  // the query may contain the origin's credentials
-  if (is_healthy)
-    services_.log.info("balancer", "origin_returned", {{"channel", config_.id}, {"origin", name}});
-  else
-    services_.log.warning("balancer", "origin_left", {{"channel", config_.id}, {"origin", name}, {"error", why}});
-  if (!is_healthy) metrics_.origin_left();
 }
 
 void SourceChannel::on_end_held(std::string_view path, std::int64_t end_msn) {

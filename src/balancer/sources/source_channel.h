@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "balancer/sources/backup_trust.h"
 #include "balancer/sources/child_names.h"
 #include "balancer/sources/documents/channel_documents.h"
 #include "balancer/sources/link_holds.h"
@@ -43,12 +44,23 @@ inline constexpr std::size_t kMaxAssetPlaylists = 200;  // named by asset lists;
 /// The playlists that may be requested, by path, and by "path?query" where the origin needs the query. Immutable.
 using KnownPlaylists = std::map<std::string, std::shared_ptr<SourceSlot>, std::less<>>;
 
+/// One origin of a channel, as /status/origins shows it.
+struct OriginStatus {
+  std::string origin;      // "http://host:port"
+  bool is_in_use = false;  // the playlists are fetched from it
+  bool is_healthy = true;
+  bool is_trusted = true;  // it has the same files as the source
+  bool is_compared = false;
+  std::string difference = {};  // what contradicted the source's playlist last, as in FileComparison
+};
+
 /// What any worker reads of a channel. Any thread.
 struct ChannelSlot {
   std::string id;
   std::string label = {};  // in the metrics; several channels may share it
   std::size_t worker = 0;
   base::Published<KnownPlaylists> playlists{std::make_shared<const KnownPlaylists>()};
+  base::Published<std::vector<OriginStatus>> origins{std::make_shared<const std::vector<OriginStatus>>()};
   LinkHolds holds;
   std::atomic<std::int64_t> link_lifetime_s{0};
   std::atomic<bool> is_loaded{false};  // the links that a former process listed are among the holds
@@ -59,12 +71,16 @@ struct ChannelSlot {
   std::optional<std::int64_t> listed_from(base::SteadyTime now, base::WallTime wall);
 };
 
+/// The id of a source: a hash of its URL without the query, which may hold access credentials that change.
+std::string source_id(std::string_view source);
+
 /// The key of a playlist in KnownPlaylists.
 std::string playlist_key(std::string_view path, std::string_view query);
 
 // Keys in kTimelinesTable, after the channel's id and a line end, that are no path of a playlist:
 inline constexpr std::string_view kChildrenMark = "\x01";  // and the playlist that names these children
 inline constexpr std::string_view kEndMark = "\x02";       // until when its end is believed, in Unix seconds
+inline constexpr std::string_view kDistrustMark = "\x03";  // the id of its source, and the distrusted backups, as lines
 
 /// Records of a former process, by their key in the store without the channel's id.
 using TimelineRecords = std::map<std::string, std::string>;
@@ -107,6 +123,10 @@ class SourceChannel {
   bool is_ended_by_operator() const { return services_.clock.wall_now() < end_believed_until_; }
   void on_end_held(std::string_view path, std::int64_t end_msn);
   void on_origin_changed(std::size_t origin, bool is_healthy, std::string_view why);
+  /// Which backups have the same files as the source, shared by all playlists of the channel.
+  BackupTrust& backup_trust() { return backup_trust_; }
+  void on_backup_compared(std::size_t origin, const std::string& playlist, const FileComparison&,
+                          std::chrono::milliseconds target_duration);
   /// The epoch of the links listed last, or that of the first generation.
   const std::string& epoch();
   /// Registers the playlists that the playlist of key `namer` names, and gives each the path and query under which
@@ -154,6 +174,10 @@ class SourceChannel {
   void request_closest(const std::string& key, Source::Waiter);
   void publish();
   void use_source();
+  void configure_origins(bool are_same);
+  std::string origin_name(std::size_t origin) const;
+  void use_trust();
+  void publish_origins();
   void reset();
   void discard(std::unique_ptr<PlaylistRefresher>);
 
@@ -166,6 +190,8 @@ class SourceChannel {
   contracts::Channel config_;
   LinkMaking making_;
   SourceOrigins source_origins_{1};
+  BackupTrust backup_trust_{1};
+  std::string distrust_;  // the record of the distrusted backups
   base::WallTime end_believed_until_{};
   SourceMetrics metrics_;
   Timeline timeline_;

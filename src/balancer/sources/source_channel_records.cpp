@@ -17,6 +17,8 @@ void SourceChannel::load(const TimelineRecords& records) {
           wall +
           std::min<std::chrono::seconds>(
               kEndBelieved, std::chrono::seconds{hls::read_integer(record).value_or(0) - base::unix_seconds(wall)});
+    else if (key == kDistrustMark)
+      distrust_ = record;
     else if (key.starts_with(kChildrenMark))
       saved_children_[key.substr(kChildrenMark.size())] = record;
     else if (!key.empty())
@@ -36,6 +38,7 @@ TimelineRecords SourceChannel::export_records() {
       root != playlists_.end() && !saved_children_.contains(std::string(kIndexPath)))
     records[std::string(kChildrenMark) + std::string(kIndexPath)] = root->second.children.save(config_.source);
   if (is_ended_by_operator()) records[std::string(kEndMark)] = std::to_string(base::unix_seconds(end_believed_until_));
+  if (!distrust_.empty()) records[std::string(kDistrustMark)] = distrust_;
   records[""] = timeline_.save_channel(now, wall);
   if (!is_generation_saved()) store_.keep(kTimelinesTable, config_.id + "\n", records[""]);
   return records;

@@ -9,6 +9,10 @@ SourceMetrics::SourceMetrics(base::Metrics& metrics, std::string channel)
       origins_left_(metrics.counter("tribune_balancer_origins_left_total",
                                     "Changes from an origin to the next one in the list because the origin failed.",
                                     {{"channel", channel}})),
+      backups_distrusted_(metrics.counter("tribune_balancer_backups_distrusted_total",
+                                          "Backups that were found to have other files than the source, so that cache "
+                                          "nodes no longer fill its segments from them.",
+                                          {{"channel", channel}})),
       ends_held_(metrics.counter("tribune_balancer_source_ends_held_total",
                                  "Ends of live playlists (EXT-X-ENDLIST) that were held back from viewers, because a "
                                  "backup or hold_end may continue the channel.",
@@ -53,6 +57,18 @@ void SourceMetrics::media_probed(std::string_view result) {
                 .emplace(result, metrics_.counter("tribune_balancer_media_looks_total",
                                                   "Probes of the media of sources without a multivariant playlist, by "
                                                   "result: found, not_understood or failed.",
+                                                  {{"channel", channel_}, {"result", result}}))
+                .first;
+  found->second.add();
+}
+
+void SourceMetrics::compared_backup(std::string_view result) {
+  auto found = comparisons_.find(result);
+  if (found == comparisons_.end())
+    found = comparisons_
+                .emplace(result, metrics_.counter("tribune_balancer_backup_comparisons_total",
+                                                  "Comparisons of a backup's playlist with that of the source, by "
+                                                  "result: same, different, unrelated, unknown or failed.",
                                                   {{"channel", channel_}, {"result", result}}))
                 .first;
   found->second.add();

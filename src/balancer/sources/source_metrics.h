@@ -21,6 +21,9 @@ class SourceMetrics {
   void fetched_document(std::string_view kind, std::string_view result);
   void media_probed(std::string_view result);
   void origin_left() { origins_left_.add(); }
+  /// A playlist of a backup and that of the source.
+  void compared_backup(std::string_view result);
+  void backup_distrusted() { backups_distrusted_.add(); }
   void end_held() { ends_held_.add(); }
   void playlists_left_out(std::size_t count) { playlists_left_out_.add(count); }
 
@@ -28,6 +31,7 @@ class SourceMetrics {
 
  private:
   base::Counter origins_left_;
+  base::Counter backups_distrusted_;
   base::Counter ends_held_;
   base::Counter playlists_left_out_;
   base::Metrics& metrics_;
@@ -36,6 +40,7 @@ class SourceMetrics {
   std::map<std::string, base::Counter, std::less<>> failures_;
   std::map<std::string, base::Counter, std::less<>> flaws_;
   std::map<std::string, base::Counter, std::less<>> looks_;
+  std::map<std::string, base::Counter, std::less<>> comparisons_;
 };
 
 }  // namespace tribune::balancer

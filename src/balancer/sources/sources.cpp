@@ -288,6 +288,14 @@ std::shared_ptr<const contracts::ListedLinks> Sources::listed_links() const {
   return inner_->listed;
 }
 
+contracts::DistrustedBackups Sources::distrusted_backups() const {
+  contracts::DistrustedBackups distrusted;
+  for (const auto& [id, channel] : *inner_->channels.get())
+    for (const auto& status : *channel->origins.get())
+      if (!status.is_trusted) distrusted[id].push_back(status.origin);
+  return distrusted;
+}
+
 bool Sources::believe_end(std::string_view channel, base::WallTime until,
                           std::function<void(base::Status)> on_durable) {
   const auto table = inner_->channels.get();
@@ -350,6 +358,24 @@ void Sources::describe(base::json::Writer& w) const {
       }
       if (state->error) w.member("error", state->error->text);
       w.end_object();
+    }
+  }
+  w.end_array();
+  describe_origins(w);
+}
+
+void Sources::describe_origins(base::json::Writer& w) const {
+  w.key("origins").begin_array();
+  for (const auto& [id, channel] : *inner_->channels.get()) {
+    bool is_source = true;
+    for (const auto& status : *channel->origins.get()) {
+      w.begin_object().member("channel", id).member("origin", status.origin);
+      w.member("kind", is_source ? "source" : "backup");
+      w.member("in_use", status.is_in_use).member("healthy", status.is_healthy);
+      if (!is_source) w.member("files", !status.is_trusted ? "other" : status.is_compared ? "same" : "not_compared");
+      if (!status.difference.empty()) w.member("difference", status.difference);
+      w.end_object();
+      is_source = false;
     }
   }
   w.end_array();

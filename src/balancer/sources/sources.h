@@ -126,6 +126,9 @@ class Sources {
   /// or viewers may still use them. Null while the links that a former process listed are not known. Any thread.
   std::shared_ptr<const contracts::ListedLinks> listed_links() const;
 
+  /// By channel: the backups that have other files than the source (backup_trust.h). Any thread.
+  contracts::DistrustedBackups distrusted_backups() const;
+
   /// Until then the end of the channel's playlists is believed at once (end_hold.h); `on_durable` runs when it is on
   /// disk. False when there is no such channel. Any thread.
   bool believe_end(std::string_view channel, base::WallTime until, std::function<void(base::Status)> on_durable);
@@ -136,6 +139,8 @@ class Sources {
 
   /// "sources": [{channel, path, age_ms, msn, epoch, failures, …}] of /status. Any thread.
   void describe(base::json::Writer&) const;
+  /// "origins": [{channel, origin, in_use, healthy, files, …}] of /status and /status/origins. Any thread.
+  void describe_origins(base::json::Writer&) const;
 
  private:
   struct Inner;

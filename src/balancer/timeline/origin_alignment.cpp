@@ -108,7 +108,8 @@ std::int64_t missing_in(milliseconds gap, microseconds usual, milliseconds targe
 
 // The dates determine the length of the gap. Without dates, the name determines the number of missing segments: the
 // name of the first segment, counted back, is that of the last one seen.
-std::optional<std::int64_t> Timeline::offset_over_gap(const Track& track, const hls::Playlist& source) {
+std::optional<std::int64_t> Timeline::offset_over_gap(const Track& track, const hls::Playlist& source,
+                                                      Evidence evidence) {
   const auto& first = source.segments.front();
   std::int64_t end = 0;
   microseconds all{0};
@@ -122,7 +123,7 @@ std::optional<std::int64_t> Timeline::offset_over_gap(const Track& track, const 
     if (begin > end)
       missing = missing_in(milliseconds{begin - end}, all / static_cast<std::int64_t>(track.seen.size()),
                            source.target_duration);
-  } else {
+  } else if (evidence == Evidence::any) {
     for (std::int64_t back = 2; back <= hls::kMaxHole + 1 && missing == 0; ++back)
       if (is_named_before(source, first, back, track.seen.back())) missing = back - 1;
   }
@@ -196,8 +197,8 @@ std::optional<std::int64_t> Timeline::offset_to(const Track& track, const hls::P
   if (evidence == Evidence::all) return by_name.winner();
   const auto dated = by_date.winner();
   if (dated || evidence == Evidence::dates) return dated;
-  const auto named = by_name.winner();
-  return named ? named : offset_over_gap(track, source);
+  const auto named = evidence == Evidence::any ? by_name.winner() : std::nullopt;
+  return named ? named : offset_over_gap(track, source, evidence);
 }
 
 void Timeline::continue_numbering(const Track& track, const hls::Playlist& source, Generation& opened,

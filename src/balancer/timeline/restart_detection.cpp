@@ -89,6 +89,7 @@ bool Timeline::is_confirmed(Track& track, const hls::Playlist& source, base::Ste
 
 Timeline::Verdict Timeline::classify(Track& track, const hls::Playlist& source, base::SteadyTime now,
                                      std::size_t origin) const {
+  if (has_other_files(track, origin)) return Verdict::restarted;
   const bool is_first = !track.known || track.seen.empty();
   if (is_first && is_out_of_range(source))
     return is_confirmed(track, source, now, true) ? Verdict::restarted : Verdict::unconfirmed;

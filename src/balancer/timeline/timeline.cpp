@@ -1,6 +1,7 @@
 #include "balancer/timeline/timeline.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tribune::balancer {
 namespace {
@@ -92,11 +93,14 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
     return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist has no segments", true);
   Outcome outcome;
   begin(now);
+  if (tracks_.empty() && distrusted_.contains(origin)) name_newest_at(origin);
   auto& track = tracks_[name];
   if (!current().is_placed) {
     auto placed = next_generation(source, now, track, origin);
     placed.epoch = current().epoch;
+    const auto named_at = std::exchange(placed.origin, current().origin);
     generations_.rbegin()->second = std::move(placed);
+    name_newest_at(named_at);
     ++revision_;
   }
   const auto newest = generations_.rbegin()->first;
@@ -140,7 +144,7 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
 
 void Timeline::begin(base::SteadyTime now) {
   if (!generations_.empty()) return;
-  generations_[0] = Generation{new_epoch_(), 0, 0, now};
+  generations_[0] = Generation{new_epoch_(0), 0, 0, now};
   ++revision_;
 }
 
@@ -157,6 +161,11 @@ bool Timeline::use_source(std::string id, bool keeps_epoch, base::SteadyTime now
   open_generation(std::move(opened));
   source_since_ = generations_.rbegin()->first;
   return true;
+}
+
+bool Timeline::has_other_files(const Track& track, std::size_t origin) const {
+  const auto named_at = track.known ? generation(track.generation).origin : current().origin;
+  return origin != named_at && (distrusted_.contains(origin) || distrusted_.contains(named_at));
 }
 
 void Timeline::expect_restart() {
@@ -185,30 +194,43 @@ Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTi
   const bool is_joined = next > 0 && !source.ended && !(is_other_source && source.is_event);
   const auto& first = is_joined ? live_edge(source) : source.segments.front();
   const auto own = std::max<std::int64_t>(1, first.discontinuities);
-  const bool has_moved = origin != cause.origin;
-  Generation opened{"",
-                    next - first.msn,
-                    discontinuity + own - first.discontinuity_sequence,
-                    now,
-                    has_moved && !is_other_source ? origin : current().origin,
-                    false,
-                    is_joined ? next : 0};
+  const bool is_elsewhere = has_other_files(cause, origin);
+  const bool has_moved = origin != cause.origin || is_elsewhere;
+  // Trusted origins have the names of the source.
+  const auto named_at = distrusted_.contains(origin)    ? origin
+                        : is_elsewhere                  ? 0
+                        : has_moved && !is_other_source ? origin
+                                                        : current().origin;
+  Generation opened{"",    next - first.msn,    discontinuity + own - first.discontinuity_sequence, now, named_at,
+                    false, is_joined ? next : 0};
   if (next == 0) {  // nothing was listed yet: all balancers begin with the same number
     opened.msn_shift = -(first.msn / kLargestFirst * kLargestFirst);
     opened.discontinuity_shift = -(first.discontinuity_sequence / kLargestFirst * kLargestFirst);
   }
   if (!may_continue || cause.seen.empty() || (is_other_source && !is_joined)) return opened;
-  const auto evidence = is_other_source ? Evidence::all : has_moved ? Evidence::any : Evidence::dates;
+  const auto evidence = is_other_source ? Evidence::all
+                        : is_elsewhere  ? Evidence::dates_elsewhere
+                        : has_moved     ? Evidence::any
+                                        : Evidence::dates;
   continue_numbering(cause, source, opened, evidence);
   return opened;
 }
 
 void Timeline::open_generation(Generation opened) {
-  opened.epoch = new_epoch_();
+  opened.epoch = new_epoch_(opened.origin);
   const auto index = generations_.empty() ? 0 : generations_.rbegin()->first + 1;
   generations_[index] = std::move(opened);
   ++revision_;
   while (generations_.size() > kGenerationsKept) generations_.erase(generations_.begin());
+}
+
+/// Before it lists anything.
+void Timeline::name_newest_at(std::size_t origin) {
+  auto& newest = generations_.rbegin()->second;
+  if (newest.origin == origin) return;
+  newest.origin = origin;
+  newest.epoch = new_epoch_(origin);
+  ++revision_;
 }
 
 void Timeline::enter_generation(Track& track) {

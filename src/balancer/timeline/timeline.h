@@ -28,7 +28,10 @@
 // names and durations, so these identify nothing without a change of the origin. When the two overlap or are adjacent,
 // the new generation continues the old numbers without a discontinuity. When at most hls::kMaxHole segments are missing
 // between them, it continues as well, and these are listed as gaps (EXT-X-GAP).
-
+//
+// A distrusted origin (distrust) has other files under the names of the source. A change from or to it is a restart
+// that needs no confirmation, and names identify nothing; dates show whether it has the same media.
+//
 // Another source of the channel (use_source) opens a generation, too, which its first playlist places above everything
 // that was listed. It needs no confirmation. It continues the old numbers only when dates, names and durations are
 // equal, because another encoder may have nearly the same dates, and another film the same names. The old tail stays
@@ -40,8 +43,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -84,8 +89,8 @@ struct Generation {
 /// Owned by one worker.
 class Timeline {
  public:
-  /// `new_epoch` returns an id that was never used.
-  explicit Timeline(std::function<std::string()> new_epoch) : new_epoch_(std::move(new_epoch)) {}
+  /// `new_epoch` returns an id that was never used, for segments that are named at that origin (Generation::origin).
+  explicit Timeline(std::function<std::string(std::size_t origin)> new_epoch) : new_epoch_(std::move(new_epoch)) {}
 
   enum class Verdict { first, newer, older_copy, restarted, unconfirmed };
 
@@ -107,6 +112,9 @@ class Timeline {
   /// The source of all further playlists, by an id that is saved. Opens a generation when the former one had another
   /// id, or when the links of the new one need another epoch; returns whether it did.
   bool use_source(std::string id, bool keeps_epoch, base::SteadyTime now);
+  /// The origins, as Generation::origin, at which the names of the source mean other files. A change from or to one of
+  /// them is a restart of the source, whatever its names are.
+  void distrust(std::set<std::size_t> origins) { distrusted_ = std::move(origins); }
   /// No former playlist is served any more: another timeline of the source needs no confirmation once.
   void expect_restart();
 
@@ -214,13 +222,14 @@ class Timeline {
 
   // origin_alignment.cpp
   /// What shows that a playlist has the media that the track has seen: dates; after a change of the origin otherwise
-  /// names and durations or offset_over_gap(); after a change of the source that all segments of one name are copies.
-  enum class Evidence { dates, any, all };
+  /// names and durations or offset_over_gap(), of which a distrusted origin has the dates alone; after a change of the
+  /// source that all segments of one name are copies.
+  enum class Evidence { dates, dates_elsewhere, any, all };
   static bool is_copy(const Seen&, const Seen&);
   /// The offset from the source's numbers to those that the track has seen; nullopt without that evidence.
   static std::optional<std::int64_t> offset_to(const Track&, const hls::Playlist&, Evidence);
   /// The same for a source that begins 1 to hls::kMaxHole segments after those that the track has seen.
-  static std::optional<std::int64_t> offset_over_gap(const Track&, const hls::Playlist&);
+  static std::optional<std::int64_t> offset_over_gap(const Track&, const hls::Playlist&, Evidence);
   /// Makes the generation continue the track's numbers when the playlist does.
   void continue_numbering(const Track&, const hls::Playlist&, Generation&, Evidence) const;
   /// Whether the generation continues and the playlist ends where this track's viewers already are.
@@ -230,6 +239,9 @@ class Timeline {
   Generation next_generation(const hls::Playlist&, base::SteadyTime now, const Track& cause, std::size_t origin,
                              bool may_continue = true) const;
   void open_generation(Generation);
+  void name_newest_at(std::size_t origin);
+  /// Whether the names of what the track lists mean other files at that origin.
+  bool has_other_files(const Track&, std::size_t origin) const;
   bool is_of_former_source(const Track& track) const { return track.known && track.generation < source_since_; }
   Verdict enter_source(Track&, const hls::Playlist&);
   void enter_generation(Track&);
@@ -240,8 +252,9 @@ class Timeline {
   void remember(Track&, const hls::Playlist& source, std::shared_ptr<const hls::Playlist> shown, const LinkTerms&,
                 base::SteadyTime now);
 
-  std::function<std::string()> new_epoch_;
+  std::function<std::string(std::size_t origin)> new_epoch_;
   std::map<std::uint32_t, Generation> generations_;
+  std::set<std::size_t> distrusted_;
   std::string source_;              // empty: a record of a former version does not name it
   std::uint32_t source_since_ = 0;  // the index of its first generation
   std::int64_t revision_ = 0;

@@ -36,6 +36,7 @@ void PlaylistRequestFlow::redirect_segment(Viewer& viewer) {
 
 void PlaylistRequestFlow::redirect_to_origin(Viewer& viewer, const contracts::Link& link) {
   auto origins = contracts::origin_set(viewer.channel->source, viewer.channel->extra_origins);
+  origins.backups = viewer.channel->backup_origins;
   const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
   if (!uri || !contracts::is_epoch_of(origins, link.epoch))
     return refuse(viewer, http::problems::node_unavailable, "the link names an origin that the channel does not have",

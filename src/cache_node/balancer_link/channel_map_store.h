@@ -37,23 +37,27 @@ class ChannelMapStore {
   /// The expiry of the oldest link that any balancer's playlists still list, by their last reports; nullopt when there
   /// is no such link. While another balancer answers, the report of one that does not is used for a day.
   std::optional<std::int64_t> listed_from(std::string_view channel) const;
+  /// The backups of each channel that any balancer found to have other files than the source, by the same reports.
+  std::shared_ptr<const contracts::DistrustedBackups> distrusted() const { return distrusted_.get(); }
 
  private:
-  struct ListedReport {
+  struct Report {
     contracts::ListedLinks links;
+    contracts::DistrustedBackups distrusted;
     base::SteadyTime received_at{};
   };
-  bool take_listed(contracts::ListedLinks, const std::string& balancer, base::SteadyTime now,
-                   const std::vector<std::string>& configured);
+  bool take_report(Report, const std::string& balancer, const std::vector<std::string>& configured);
 
   const std::string path_;
   DiskMaintenance& disk_maintenance_;
   base::Log& log_;
   base::Published<contracts::ChannelMap> map_;
   std::mutex mutex_;
-  std::map<std::string, ListedReport> reports_;  // by balancer; "": the stored report, until a balancer reports
+  std::map<std::string, Report> reports_;  // by balancer; "": the stored report, until a balancer reports
   base::Published<contracts::ListedLinks> listed_{
       std::make_shared<const contracts::ListedLinks>()};  // the oldest of all reports
+  base::Published<contracts::DistrustedBackups> distrusted_{
+      std::make_shared<const contracts::DistrustedBackups>()};  // of all reports
 };
 
 }  // namespace tribune::cache_node

@@ -87,7 +87,7 @@ void add_origins(const Making& m, const contracts::OriginSet& origins, const htt
   candidate.allow_special_addresses = m.view.fill.allow_special_addresses;
   candidate.circuit = m.view.fill.circuit;
   m.candidates.push_back(candidate);
-  for (const auto& backup : contracts::backup_uris(origins, uri)) {
+  for (const auto& backup : contracts::same_file_uris(origins, uri)) {
     auto other = candidate;
     other.name = backup.origin();
     other.url = backup.text();

@@ -1,7 +1,7 @@
 #pragma once
 // The candidates of a fill, in the order in which it asks them: the nodes of the group that precede this one for that
-// object, the tier above, then the origin and its backups. Rendezvous hashing over the group's live nodes gives the
-// order, so all nodes agree on it.
+// object, the tier above, then the origin and its backups that have the same files. Rendezvous hashing over the group's
+// live nodes gives the order, so all nodes agree on it.
 //
 // A node asks only nodes that precede it in the object's order, and the order of two nodes depends on their ids
 // alone. However different the nodes' lists of live nodes are, fills that wait for each other therefore never form a

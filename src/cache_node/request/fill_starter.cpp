@@ -145,8 +145,13 @@ void FillStarter::begin(runtime::Worker& worker, Beginning beginning) {
   const auto& link = beginning.media.link;
   const auto map = parts_.channels.map();
   const auto* channel = map ? map->find(link.channel) : nullptr;
-  const auto* origins = channel ? channel->origins_of(link.epoch) : nullptr;
-  if (origins) return start(worker, *origins, beginning);
+  auto origins = channel ? channel->origins_of(link.epoch) : std::nullopt;
+  if (origins) {
+    const auto distrusted = parts_.channels.distrusted();
+    if (const auto found = distrusted->find(link.channel); found != distrusted->end())
+      origins->distrusted = found->second;
+    return start(worker, *origins, beginning);
+  }
   const auto now = parts_.clock.steady_now();
   if (beginning.deadline == base::SteadyTime{}) beginning.deadline = now + kMapAwaited;
   if (now < beginning.deadline) return wait_for_map(worker, std::move(beginning));

@@ -75,6 +75,16 @@ TEST_CASE("a heartbeat is answered with the channel map, signed for this node") 
   CHECK(h.says("tribune_balancer_heartbeats_total{result=\"accepted\"} 1"));
 }
 
+TEST_CASE("the response to a heartbeat names the backups that have other files than the source") {
+  HeartbeatHandlerServer h;
+  const contracts::DistrustedBackups distrusted{{"demo", {"http://b"}}};
+  h.heartbeats.report_distrusted([&] { return distrusted; });
+  const auto reply = h.heartbeats.answer("stadium", h.signed_request(h.beat(), "stadium"));
+  contracts::DistrustedBackups found;
+  REQUIRE(contracts::listed_from_answer(std::get<std::string>(reply.body), &found));
+  CHECK(found == distrusted);
+}
+
 TEST_CASE("a heartbeat that is forged, stale, of another node or unknown changes nothing") {
   HeartbeatHandlerServer h;
   auto unsigned_request = h.signed_request(h.beat(), "stadium");

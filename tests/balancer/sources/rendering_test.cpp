@@ -21,7 +21,7 @@ std::shared_ptr<base::KeyRing> rendering_keys(const std::string& id = "k1") {
 struct RenderingFixture {
   LinkMaking making{"demo", contracts::origin_set("http://origin/live/demo/main.m3u8", {"https://ads"}),
                     rendering_keys()};
-  Timeline timeline{[] { return std::string("ep1"); }};
+  Timeline timeline{[](std::size_t) { return std::string("ep1"); }};
   SourceLinks source_links;
   base::Metrics metrics;
   base::ManualClock clock;

@@ -31,7 +31,7 @@ hls::Playlist dated(std::int64_t first, std::int64_t end, int second, const std:
 struct AlignmentFixture {
   base::ManualClock clock;
   int epochs = 0;
-  Timeline timeline{[this] { return "e" + std::to_string(epochs++); }};
+  Timeline timeline{[this](std::size_t) { return "e" + std::to_string(epochs++); }};
 
   Timeline::Outcome see(const hls::Playlist& source, std::size_t origin, const std::string& track = "v") {
     auto outcome = timeline.observe(track, source, 1000, clock.steady_now(), {}, origin);
@@ -40,7 +40,7 @@ struct AlignmentFixture {
     return *outcome;
   }
   void restart_process() {
-    Timeline next{[this] { return "e" + std::to_string(epochs++); }};
+    Timeline next{[this](std::size_t) { return "e" + std::to_string(epochs++); }};
     restart(timeline, next, clock, {"v"});
     timeline = std::move(next);
   }

@@ -39,7 +39,7 @@ hls::Playlist made(Kind kind, std::int64_t first, std::int64_t end, const std::s
 struct TimelineOfTwoSources {
   base::ManualClock clock;
   int epochs = 0;
-  Timeline timeline{[this] { return "e" + std::to_string(epochs++); }};
+  Timeline timeline{[this](std::size_t) { return "e" + std::to_string(epochs++); }};
 
   TimelineOfTwoSources() { CHECK_FALSE(timeline.use_source("one", true, clock.steady_now())); }
   Timeline::Outcome see(const hls::Playlist& source, const std::string& track = "v") {
@@ -50,7 +50,7 @@ struct TimelineOfTwoSources {
   }
   void change(const std::string& id = "two") { CHECK(timeline.use_source(id, true, clock.steady_now())); }
   void restart_process() {
-    Timeline next{[this] { return "e" + std::to_string(epochs++); }};
+    Timeline next{[this](std::size_t) { return "e" + std::to_string(epochs++); }};
     restart(timeline, next, clock, {"v"});
     timeline = std::move(next);
   }
@@ -204,7 +204,7 @@ TEST_CASE("a source keeps its epoch unless the links need another one, and a rec
   CHECK(s.timeline.revision() != revision);
   CHECK(s.epochs == 2);
 
-  Timeline former{[] { return std::string("x"); }};
+  Timeline former{[](std::size_t) { return std::string("x"); }};
   former.observe("v", made(Kind::sliding, 0, 5, "a"), 1000, s.clock.steady_now()).value();
   const auto before = former.revision();
   CHECK_FALSE(former.use_source("one", true, s.clock.steady_now()));

@@ -21,7 +21,7 @@ struct TimelineFixture {
   int epochs = 0;
   std::int64_t expires = 1000;
   std::int64_t pace = 0;
-  Timeline timeline{[this] { return "e" + std::to_string(epochs++); }};
+  Timeline timeline{[this](std::size_t) { return "e" + std::to_string(epochs++); }};
 
   Timeline::Outcome see(const hls::Playlist& source, const std::string& track = "v") {
     auto outcome = timeline.observe(track, source, expires, clock.steady_now(), {}, 0, pace);
@@ -41,7 +41,7 @@ struct TimelineFixture {
     return timeline.generation(playlist.segments.at(segment).generation).epoch;
   }
   void restart_process(const std::vector<std::string>& tracks = {"v"}) {
-    Timeline next{[this] { return "e" + std::to_string(epochs++); }};
+    Timeline next{[this](std::size_t) { return "e" + std::to_string(epochs++); }};
     restart(timeline, next, clock, tracks);
     timeline = std::move(next);
   }
@@ -348,7 +348,7 @@ TEST_CASE("a record without larger numbers left is ignored") {
   REQUIRE(at != std::string::npos);
   record.replace(at, 14, "\"listed_to\":" + huge);
   channel.replace(channel.find("\"forgotten_to\":0"), 16, "\"forgotten_to\":" + huge);
-  s.timeline = Timeline{[&s] { return "e" + std::to_string(s.epochs++); }};
+  s.timeline = Timeline{[&s](std::size_t) { return "e" + std::to_string(s.epochs++); }};
   s.timeline.load_channel(channel, s.clock.steady_now(), s.clock.wall_now());
   s.timeline.load_track("v", record, s.clock.steady_now(), s.clock.wall_now());
   CHECK(s.see(live(9, 14)).verdict == Verdict::first);
@@ -497,7 +497,7 @@ TEST_CASE("damaged records are ignored") {
   const auto record = s.timeline.save_track("v", s.clock.steady_now(), s.clock.wall_now());
   const auto channel = s.timeline.save_channel(s.clock.steady_now(), s.clock.wall_now());
   for (std::size_t length = 0; length < record.size(); ++length) {
-    Timeline timeline{[] { return std::string("x"); }};
+    Timeline timeline{[](std::size_t) { return std::string("x"); }};
     timeline.load_channel(channel.substr(0, length), s.clock.steady_now(), s.clock.wall_now());
     timeline.load_track("v", record.substr(0, length), s.clock.steady_now(), s.clock.wall_now());
     CHECK(timeline.observe("v", live(0, 3), 1, s.clock.steady_now())->verdict == Verdict::first);

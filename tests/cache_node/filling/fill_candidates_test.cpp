@@ -116,6 +116,18 @@ TEST_CASE_FIXTURE(FillCandidatesFixture,
   CHECK(names(line("a")) == std::vector<std::string>{"http://origin.test", "http://backup.test"});
 }
 
+TEST_CASE_FIXTURE(FillCandidatesFixture, "a backup with other files is asked only for paths of its own") {
+  view.settings.group = "";
+  origins.backups = {"http://backup.test", "http://second.test"};
+  origins.distrusted = {"http://backup.test"};
+  CHECK(names(line("a")) == std::vector<std::string>{"http://origin.test", "http://second.test"});
+  const contracts::Link own{"demo", "e2", "~1/live/seg1.ts", "", 1'750'000'000 + 3'600};
+  const auto source = fill_candidates(view, peers, origins, own, object_key(own), {}, kNow).value();
+  CHECK(names(source) == std::vector<std::string>{"http://backup.test"});
+  origins.distrusted.push_back("http://second.test");
+  CHECK(names(line("a")) == std::vector<std::string>{"http://origin.test"});
+}
+
 TEST_CASE_FIXTURE(
     FillCandidatesFixture,
     "at most two later-ranked nodes are the last resort after the origin, except for requests of stranded nodes") {
