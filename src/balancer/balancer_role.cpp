@@ -30,6 +30,7 @@
 #include "balancer/slate/slate_transitions.h"
 #include "balancer/slate/slates.h"
 #include "balancer/sources/channel_end_handler.h"
+#include "balancer/sources/former_numbers.h"
 #include "balancer/sources/origin_status_handler.h"
 #include "balancer/sources/rendered_playlists.h"
 #include "balancer/sources/sources.h"
@@ -172,6 +173,7 @@ class BalancerRole final : public runtime::Role {
     source_settings.rendered = rendered_;
     sources_.emplace(services_, *store_, source_settings, &node_push_, labels_);
     if (auto loaded = sources_->load(); !loaded) return loaded;
+    ask_for_former_numbers();
     if (auto loaded = admission_.load(*store_); !loaded) return loaded;
     if (auto loaded = node_push_.load(order_store_.emplace(*store_, services_.log)); !loaded) return loaded;
     heartbeats_.report_distrusted([this] { return sources_->distrusted_backups(); });
@@ -230,6 +232,13 @@ class BalancerRole final : public runtime::Role {
     return sources_ ? sources_->listed_links() : nullptr;
   }
 
+  void ask_for_former_numbers() {
+    std::vector<std::string> nodes;
+    for (const auto& node : settings_.nodes) nodes.push_back(node.id);
+    former_numbers_.emplace(*sources_).start(*services_.workers.front(), nodes);
+    heartbeats_.exchange_numbers(*former_numbers_);
+  }
+
   void publish(const contracts::Event& event, base::KeyRing keys, const BalancerSettings& settings,
                const access::AccessSettings& access, const OperatorRules& operators) {
     auto view = build_event_view(event, std::move(keys), settings, operators, slates_);
@@ -281,6 +290,7 @@ class BalancerRole final : public runtime::Role {
   std::unique_ptr<store::Store> store_;
   std::optional<OrderStore> order_store_;
   std::optional<Sources> sources_;
+  std::optional<FormerNumbers> former_numbers_;
   PeriodicTasks tasks_{
       {services_.clock, view_, admission_, pins_, router_, nodes_, slates_, transitions_, *rendered_, key_watch_}};
 };

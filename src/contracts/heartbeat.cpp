@@ -92,6 +92,34 @@ bool read_origin_answers(const json::Value& heartbeat, std::vector<ChannelAnswer
   return true;
 }
 
+void write_numbers(json::Writer& w, const ListedNumbers& numbers) {
+  w.begin_object();
+  std::size_t written = 0;
+  for (const auto& [channel, number] : numbers) {
+    if (++written > kMaxListedNumbers) break;
+    w.key(channel).begin_object().member("epoch", number.epoch).member("next_msn", number.next_msn);
+    w.member("discontinuity", number.discontinuity).end_object();
+  }
+  w.end_object();
+}
+
+/// {"channel": {"epoch": text, "next_msn": number, "discontinuity": number}, …}
+std::optional<ListedNumbers> read_numbers(const json::Value& value) {
+  if (!value.is(json::Kind::object) || value.object.size() > kMaxListedNumbers) return std::nullopt;
+  const auto is_number = [](std::int64_t number) { return number >= 0 && number <= kLargestListedNumber; };
+  ListedNumbers numbers;
+  for (const auto& member : value.object) {
+    const auto& entry = member.value;
+    ListedNumber number{std::string(entry.text("epoch").value_or("")), entry.whole("next_msn").value_or(-1),
+                        entry.whole("discontinuity").value_or(-1)};
+    const bool is_epoch = !number.epoch.empty() && number.epoch.size() <= 16;
+    if (!is_id(member.name) || !is_epoch || !is_number(number.next_msn) || !is_number(number.discontinuity))
+      return std::nullopt;
+    numbers[member.name] = std::move(number);
+  }
+  return numbers;
+}
+
 }  // namespace
 
 double share(std::int64_t failures, std::int64_t of) {
@@ -146,6 +174,7 @@ std::string to_json(const Heartbeat& h) {
       w.key(answers.channel).begin_array().value(answers.delivered).value(answers.refused_in_a_row).end_array();
     w.end_object();
   }
+  if (h.listed_numbers) write_numbers(w.key("listed_numbers"), *h.listed_numbers);
   return w.end_object().take();
 }
 
@@ -172,7 +201,7 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   json::ParseLimits limits;
   limits.max_bytes = kMaxHeartbeatBytes;
   limits.max_depth = 8;
-  limits.max_values = 1000;
+  limits.max_values = 1000 + 4 * kMaxListedNumbers;
   const auto value = json::parse(text, limits);
   if (!value) return malformed_heartbeat("not JSON: " + value.error().text);
   if (!value->is(json::Kind::object)) return malformed_heartbeat("not an object");
@@ -208,6 +237,11 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
     return malformed_heartbeat("the member channels is not an object of rates by channel, or is too long");
   if (!read_origin_answers(*value, h.origin_answers))
     return malformed_heartbeat("the member origin_answers is not an object of two counts by channel, or is too long");
+  if (const auto* numbers = value->find("listed_numbers")) {
+    h.listed_numbers = read_numbers(*numbers);
+    if (!h.listed_numbers)
+      return malformed_heartbeat("the member listed_numbers is not an object of numbers by channel, or is too long");
+  }
   if (!is_id(h.node)) return malformed_heartbeat("the member node is not an id");
   if (h.run.empty() || h.sent_unix_ms == 0) return malformed_heartbeat("the members run and sent_unix_ms are required");
   if (!h.public_url.empty() && !is_node_url(h.public_url))
@@ -220,7 +254,7 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
 
 std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>& peers,
                              const std::optional<ListedLinks>& listed, std::string_view unfit,
-                             const DistrustedBackups& distrusted) {
+                             const DistrustedBackups& distrusted, const NumbersOfAnswer& numbers) {
   json::Writer w;
   w.begin_array();
   for (const auto& peer : peers) w.begin_object().member("id", peer.id).member("url", peer.url).end_object();
@@ -243,6 +277,12 @@ std::string heartbeat_answer(std::string_view channel_map_json, const std::vecto
       channels.end_array();
     }
     answer.append(",\"distrusted_backups\":").append(channels.end_object().take());
+  }
+  if (numbers.wanted) answer.append(",\"wants_listed_numbers\":true");
+  if (!numbers.listed.empty()) {
+    json::Writer listed_numbers;
+    write_numbers(listed_numbers, numbers.listed);
+    answer.append(",\"listed_numbers\":").append(listed_numbers.take());
   }
   return answer.append("}");
 }
@@ -267,6 +307,21 @@ bool read_distrusted(const json::Value& answer, DistrustedBackups& distrusted) {
 }
 
 }  // namespace
+
+base::Result<NumbersOfAnswer> numbers_from_answer(std::string_view answer) {
+  json::ParseLimits limits;
+  limits.max_bytes = 5 << 20;
+  const auto value = json::parse(answer, limits);
+  if (!value || !value->is(json::Kind::object)) return malformed_heartbeat("the response is not a JSON object");
+  NumbersOfAnswer numbers;
+  numbers.wanted = value->flag("wants_listed_numbers").value_or(false);
+  if (const auto* member = value->find("listed_numbers")) {
+    auto listed = read_numbers(*member);
+    if (!listed) return malformed_heartbeat("the member listed_numbers is not an object of numbers by channel");
+    numbers.listed = std::move(*listed);
+  }
+  return numbers;
+}
 
 base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view answer, DistrustedBackups* distrusted) {
   json::ParseLimits limits;

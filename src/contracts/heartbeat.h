@@ -39,6 +39,24 @@ struct ChannelAnswers {
 /// The share of `of` that failed, 0 to 1.
 double share(std::int64_t failures, std::int64_t of);
 
+/// Where a balancer's numbering of one channel stands: it has listed no segment with `next_msn` or a larger number.
+struct ListedNumber {
+  std::string epoch;               // of the numbering
+  std::int64_t next_msn = 0;       // at most kLargestListedNumber, like the next one
+  std::int64_t discontinuity = 0;  // the largest discontinuity sequence number that it has listed
+  bool operator==(const ListedNumber&) const = default;
+};
+
+/// Larger numbers in a message are refused: half of what a timeline accepts of a source, so that enough remain.
+inline constexpr std::int64_t kLargestListedNumber = 50'000'000'000'000;
+
+/// By channel. A node keeps in memory what each balancer has listed, and a balancer that starts asks for it: the disk
+/// with its own record may have been full.
+using ListedNumbers = std::map<std::string, ListedNumber, std::less<>>;
+
+/// Messages name at most so many channels, the first ones by id.
+inline constexpr std::size_t kMaxListedNumbers = 2'000;
+
 struct Heartbeat {
   std::string node;
   /// Where viewers reach it: "http://host:port", or with a path that a proxy in front of it removes.
@@ -71,13 +89,15 @@ struct Heartbeat {
   std::string memory;                          // "plenty", "scarce" or "spent"; empty: not reported
   std::int64_t descriptors = 0;                // open ones; 0: unknown
   std::int64_t max_descriptors = 0;
+  /// What this balancer has listed, when it asked for it; nullopt otherwise.
+  std::optional<ListedNumbers> listed_numbers;
   bool operator==(const Heartbeat&) const = default;
 };
 
 inline constexpr std::size_t kMaxHeartbeatChannels = 100;
 inline constexpr std::size_t kMaxAnsweredChannels = 32;
 /// Receivers reject longer heartbeats.
-inline constexpr std::size_t kMaxHeartbeatBytes = 16 * 1024;
+inline constexpr std::size_t kMaxHeartbeatBytes = 512 * 1024;
 
 std::string to_json(const Heartbeat&);
 /// Errors: invalid_input for a text that is malformed, too long, has negative numbers, or has no node, run and sent
@@ -103,12 +123,19 @@ using ListedLinks = std::map<std::string, std::int64_t, std::less<>>;
 using DistrustedBackups = std::map<std::string, std::vector<std::string>, std::less<>>;
 inline constexpr std::size_t kMaxDistrustedBackups = 64;  // of a channel
 
-/// The response to a heartbeat: the JSON of the channel map with four more members, which older nodes ignore: the
-/// peers, the listed links (absent while the balancer does not know them), the reason why the balancer sends no
-/// viewers to the node (absent when it does), and the distrusted backups (absent without any).
+/// What a response says of listed numbers. `wanted`: the balancer has started and asks the node to include the numbers
+/// that it knows in its next heartbeat.
+struct NumbersOfAnswer {
+  ListedNumbers listed;
+  bool wanted = false;
+};
+
+/// The response to a heartbeat: the JSON of the channel map with more members, which older nodes ignore: the peers, the
+/// listed links (absent while the balancer does not know them), the reason why the balancer sends no viewers to the
+/// node (absent when it does), the distrusted backups (absent without any), and the listed numbers.
 std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>&,
                              const std::optional<ListedLinks>& listed = std::nullopt, std::string_view unfit = "",
-                             const DistrustedBackups& distrusted = {});
+                             const DistrustedBackups& distrusted = {}, const NumbersOfAnswer& numbers = {});
 /// The peers that a response names; empty when it has no such member. `unfit` receives the reason why the balancer
 /// sends no viewers to this node. Errors: invalid_input.
 base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer, std::string* unfit = nullptr);
@@ -116,6 +143,8 @@ base::Result<std::vector<Peer>> peers_from_answer(std::string_view answer, std::
 /// the distrusted backups. Errors: invalid_input.
 base::Result<std::optional<ListedLinks>> listed_from_answer(std::string_view answer,
                                                             DistrustedBackups* distrusted = nullptr);
+/// Without numbers when the response has no such member. Errors: invalid_input.
+base::Result<NumbersOfAnswer> numbers_from_answer(std::string_view answer);
 
 /// "/internal/v1/nodes/{id}". The context that is signed (sign_body) is "POST " and this path for a heartbeat, "200 "
 /// and this path for its response.

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <lmdb.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/memory.h"
 
@@ -210,9 +212,18 @@ int LmdbEnvironment::rewrite_format(MDB_txn* txn) {
   return mdb_put(txn, format, &key, &value, 0);
 }
 
+/// LMDB reports EIO for a write that was carried out in part, which is how a disk becomes full.
+int LmdbEnvironment::cause_of(int code) const {
+  const char* path = nullptr;
+  struct statvfs disk {};
+  const bool is_full =
+      code == EIO && mdb_env_get_path(env_, &path) == 0 && ::statvfs(path, &disk) == 0 && disk.f_bavail == 0;
+  return is_full ? ENOSPC : code;
+}
+
 WriteOutcome LmdbEnvironment::write(const std::vector<Change>& changes) {
   WriteOutcome outcome;
-  const int code = apply(changes, false);
+  const int code = cause_of(apply(changes, false));
   if (code == 0) {
     outcome.written = Written::all;
     return outcome;

@@ -88,3 +88,51 @@ TEST_CASE("heartbeats out of range or of another type are refused") {
   CHECK_FALSE(heartbeat_from_json(std::string(kMaxHeartbeatBytes + 1, ' ')));
   CHECK_FALSE(heartbeat_from_json(std::string(10'000, '[')));
 }
+
+TEST_CASE("listed numbers are a member of a heartbeat and of its response, and forged ones are refused") {
+  const ListedNumbers numbers{{"demo", {"abc123", 59'553, 4}}, {"news", {"e", 0, 0}}};
+  Heartbeat h;
+  h.node = "stadium";
+  h.run = "r";
+  h.sent_unix_ms = 1;
+  CHECK_FALSE(heartbeat_from_json(to_json(h))->listed_numbers);
+  h.listed_numbers = numbers;
+  CHECK(heartbeat_from_json(to_json(h)).value() == h);
+
+  const auto map = R"({"version":"1","channels":[]})";
+  const auto plain = numbers_from_answer(heartbeat_answer(map, {}));
+  REQUIRE(plain);
+  CHECK(plain->listed.empty());
+  CHECK_FALSE(plain->wanted);
+  const auto read = numbers_from_answer(heartbeat_answer(map, {}, std::nullopt, "", {}, {numbers, true}));
+  REQUIRE(read);
+  CHECK(read->listed == numbers);
+  CHECK(read->wanted);
+  const std::string large = std::to_string(kLargestListedNumber + 1);
+  for (const std::string& wrong : {std::string("[]"), std::string(R"({"demo":7})"),
+                                   std::string(R"({"../a":{"epoch":"e","next_msn":1,"discontinuity":0}})"),
+                                   std::string(R"({"demo":{"epoch":"","next_msn":1,"discontinuity":0}})"),
+                                   std::string(R"({"demo":{"epoch":"e","next_msn":-1,"discontinuity":0}})"),
+                                   R"({"demo":{"epoch":"e","next_msn":)" + large + R"(,"discontinuity":0}})",
+                                   R"({"demo":{"epoch":"e","next_msn":1,"discontinuity":)" + large + "}}"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(numbers_from_answer("{\"listed_numbers\":" + wrong + "}"));
+    CHECK_FALSE(heartbeat_from_json(R"({"node":"stadium","run":"r","sent_unix_ms":1,"listed_numbers":)" + wrong + "}"));
+  }
+}
+
+TEST_CASE("the largest message of listed numbers is read") {
+  ListedNumbers numbers;
+  for (std::size_t i = 0; i < kMaxListedNumbers + 5; ++i)
+    numbers[std::string(60, 'a') + std::to_string(1'000 + i)] = {std::string(16, 'e'), kLargestListedNumber, 9};
+  Heartbeat h;
+  h.node = "stadium";
+  h.run = "r";
+  h.sent_unix_ms = 1;
+  h.listed_numbers = numbers;
+  const auto text = to_json(h);
+  CHECK(text.size() < kMaxHeartbeatBytes);
+  const auto read = heartbeat_from_json(text);
+  REQUIRE(read);
+  CHECK(read->listed_numbers->size() == kMaxListedNumbers);
+}

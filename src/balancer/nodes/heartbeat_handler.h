@@ -13,10 +13,22 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "contracts/heartbeat.h"
 #include "http/message.h"
 #include "http/problem.h"
 
 namespace tribune::balancer {
+
+/// The numbers of playlists that cache nodes keep in memory for this balancer. Any thread.
+class NumbersAtNodes {
+ public:
+  virtual ~NumbersAtNodes() = default;
+  /// Whether the node has not said yet what a former process listed.
+  virtual bool wants(std::string_view node) const = 0;
+  virtual void take(std::string_view node, const contracts::ListedNumbers&) = 0;
+  /// What this process has listed.
+  virtual contracts::ListedNumbers listed() const = 0;
+};
 
 /// Any thread; locks inside.
 class HeartbeatHandler {
@@ -36,6 +48,8 @@ class HeartbeatHandler {
 
   /// Nodes for which `is_behind` holds are not listed as peers. Call it before the first heartbeat.
   void exclude_peers(std::function<bool(std::string_view node)> is_behind) { is_behind_ = std::move(is_behind); }
+  /// Exchanges the listed numbers with the nodes. Call it before the first heartbeat; it must outlive the last one.
+  void exchange_numbers(NumbersAtNodes& numbers) { numbers_ = &numbers; }
 
  private:
   std::vector<contracts::Peer> peers_of(const contracts::Heartbeat&) const;
@@ -49,6 +63,7 @@ class HeartbeatHandler {
   const std::function<std::shared_ptr<const contracts::ListedLinks>()> listed_;
   std::function<contracts::DistrustedBackups()> distrusted_;
   std::function<bool(std::string_view node)> is_behind_;
+  NumbersAtNodes* numbers_ = nullptr;
   base::Counter accepted_, malformed_, forged_, unknown_, replayed_;
 };
 

@@ -138,6 +138,11 @@ std::unique_ptr<net::Fetch> PlaylistRefresher::fetch(const http::Headers& valida
 }
 
 void PlaylistRefresher::parse(net::WholeAnswer answer, std::function<void(base::Result<Source::Refresh>)> on_parsed) {
+  if (channel_.awaits_former_numbers())
+    return channel_.when_numbering(
+        [this, alive = std::weak_ptr<int>(alive_), answer = std::move(answer), on_parsed = std::move(on_parsed)] {
+          if (!alive.expired()) parse(answer, on_parsed);
+        });
   if (slot_->state.get()->snapshot && accepts_equal_text_ && answer.body == last_text_)
     return on_parsed(Source::Refresh{nullptr, {}, "unchanged"});
   const bool was_probing = media_.is_probing();

@@ -31,6 +31,7 @@
 #include "balancer/timeline/timeline.h"
 #include "contracts/event.h"
 #include "contracts/link.h"
+#include "net/event_loop.h"
 #include "runtime/role.h"
 #include "store/store.h"
 
@@ -63,7 +64,8 @@ struct ChannelSlot {
   base::Published<std::vector<OriginStatus>> origins{std::make_shared<const std::vector<OriginStatus>>()};
   LinkHolds holds;
   std::atomic<std::int64_t> link_lifetime_s{0};
-  std::atomic<bool> is_loaded{false};  // the links that a former process listed are among the holds
+  std::atomic<bool> is_loaded{false};                   // the links that a former process listed are among the holds
+  base::Published<Timeline::Standing> listed{nullptr};  // null: nothing was listed
 
   /// Links that expire at that time, in unix seconds, or later are accepted after their expiry. Nullopt while every
   /// link that a viewer may use is valid. A link that left its playlist is accepted for at least one more link
@@ -96,6 +98,10 @@ class SourceChannel {
   void load(const TimelineRecords&);
   /// The records for a later channel with this id. The newest generation is also on disk.
   TimelineRecords export_records();
+  /// Nothing is listed before begin_numbering(): the nodes are asked what a former process listed.
+  void await_former_numbers() { awaits_former_numbers_ = true; }
+  void continue_above(const Timeline::Standing& former);
+  void begin_numbering();
   /// Another source or other origins start with new playlists, on the same timeline: another source in a new epoch.
   void configure(const contracts::Channel&, std::shared_ptr<const base::KeyRing>);
 
@@ -142,10 +148,14 @@ class SourceChannel {
     return span + config_.link_lifetime;
   }
   LinkHolds& holds() { return slot_->holds; }
+  /// While this holds, when_numbering() keeps calls until they may list segments.
+  bool awaits_former_numbers() const { return awaits_former_numbers_; }
+  void when_numbering(std::function<void()> call) { held_.push_back(std::move(call)); }
   void save_track(const std::string& track);
   void forget_track(const std::string& track);
   bool is_generation_saved() const;
-  /// Calls back on this worker when the generations are on disk, or when they could not be written.
+  /// Calls back on this worker when the generations are on disk, or when they could not be written but the nodes know
+  /// them.
   void save_generation(std::function<void()> on_saved);
   void on_restarted(std::string_view path);
   /// Flaws of a playlist that was accepted: counted, and the first of each kind is logged.
@@ -173,6 +183,7 @@ class SourceChannel {
   const std::string* find_closest(const std::string& key) const;
   void request_closest(const std::string& key, Source::Waiter);
   void publish();
+  void publish_standing();
   void use_source();
   void configure_origins(bool are_same);
   std::string origin_name(std::size_t origin) const;
@@ -195,7 +206,10 @@ class SourceChannel {
   base::WallTime end_believed_until_{};
   SourceMetrics metrics_;
   Timeline timeline_;
-  std::int64_t saved_revision_ = 0;                       // of the timeline
+  std::int64_t saved_revision_ = 0;  // of the timeline
+  bool awaits_former_numbers_ = false;
+  std::vector<std::function<void()>> held_ = {};          // by when_numbering()
+  net::Timer nodes_know_ = {};                            // the generations that could not be written
   std::map<std::string, SourceLinks> former_links_ = {};  // of the playlists of the former source, by key
   std::set<hls::Flaw> logged_flaws_;
   std::map<std::string, Entry, std::less<>> playlists_;

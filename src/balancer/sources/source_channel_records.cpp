@@ -6,6 +6,11 @@
 
 namespace tribune::balancer {
 
+namespace {
+/// Each node has received the answer to a heartbeat in this time.
+constexpr std::chrono::milliseconds kNodesAreTold{1'500};
+}  // namespace
+
 void SourceChannel::load(const TimelineRecords& records) {
   const auto now = services_.clock.steady_now();
   const auto wall = services_.clock.wall_now();
@@ -44,7 +49,27 @@ TimelineRecords SourceChannel::export_records() {
   return records;
 }
 
+void SourceChannel::continue_above(const Timeline::Standing& former) {
+  const auto tracks = timeline_.tracks();
+  if (!timeline_.continue_above(former, services_.clock.steady_now())) return;
+  for (const auto& track : tracks) store_.erase(kTimelinesTable, config_.id + "\n" + track);
+  services_.log.warning("balancer", "numbering_lost",
+                        {{"channel", config_.id}, {"next_msn", former.next_msn}, {"epoch", timeline_.current().epoch}});
+}
+
+void SourceChannel::begin_numbering() {
+  awaits_former_numbers_ = false;
+  for (const auto& call : std::exchange(held_, {})) call();
+}
+
+/// The numbers reach the nodes by their next heartbeats.
+void SourceChannel::publish_standing() {
+  auto standing = timeline_.standing();
+  if (standing.next_msn > 0) slot_->listed.publish(std::make_shared<const Timeline::Standing>(std::move(standing)));
+}
+
 void SourceChannel::save_track(const std::string& track) {
+  publish_standing();
   store_.put(kTimelinesTable, config_.id + "\n" + track,
              timeline_.save_track(track, services_.clock.steady_now(), services_.clock.wall_now()));
 }
@@ -62,21 +87,22 @@ bool SourceChannel::is_generation_saved() const { return timeline_.revision() ==
 void SourceChannel::save_generation(std::function<void()> on_saved) {
   const auto revision = timeline_.revision();
   auto& loop = worker_.loop;
-  auto& log = services_.log;
   auto record = timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now());
-  const auto finish = [this, revision, on_saved = std::move(on_saved), alive = std::weak_ptr<int>(alive_)] {
+  const auto finish = [this, revision, on_saved = std::move(on_saved),
+                       alive = std::weak_ptr<int>(alive_)](const base::Status& status) {
     if (alive.expired()) return;
     saved_revision_ = revision;
-    on_saved();
+    if (!status)
+      services_.log.error("balancer", "timeline_not_saved", {{"channel", config_.id}, {"error", status.error().text}});
+    if (status || timeline_.standing().next_msn == 0 || !timeline_.current().is_placed) return on_saved();
+    // WHY: viewers are served even when the write failed. The next process asks the nodes where the numbering stood.
+    when_numbering(on_saved);
+    if (std::exchange(awaits_former_numbers_, true)) return;
+    nodes_know_ = worker_.loop.after(kNodesAreTold, [this] { begin_numbering(); });
   };
-  store_.keep(kTimelinesTable, config_.id + "\n", std::move(record),
-              [&loop, &log, finish, channel = config_.id](base::Status status) {
-                // WHY: viewers are served even when the write failed: only a restart of this process then changes
-                // listed links.
-                if (!status)
-                  log.error("balancer", "timeline_not_saved", {{"channel", channel}, {"error", status.error().text}});
-                loop.post(finish);
-              });
+  store_.keep(kTimelinesTable, config_.id + "\n", std::move(record), [&loop, finish](base::Status status) {
+    loop.post([finish, status = std::move(status)] { finish(status); });
+  });
 }
 
 }  // namespace tribune::balancer

@@ -70,6 +70,7 @@ struct Sources::Inner : std::enable_shared_from_this<Sources::Inner> {
   std::atomic<std::int64_t> waiting{0};
   std::atomic<bool> draining{false};
   std::atomic<bool> configured{false};
+  std::atomic<bool> awaits_former_numbers{false};
 
   std::size_t worker_of(std::string_view channel) const {
     return std::hash<std::string_view>{}(channel) % services.workers.size();
@@ -126,6 +127,37 @@ base::Status Sources::load() {
   });
 }
 
+void Sources::await_former_numbers() { inner_->awaits_former_numbers = true; }
+
+void Sources::continue_above(const contracts::ListedNumbers& former) {
+  const auto table = inner_->channels.get();
+  for (const auto& [channel, number] : former)
+    if (const auto found = table->find(channel); found != table->end())
+      inner_->post(found->second, [standing = Timeline::Standing{number.epoch, number.next_msn, number.discontinuity}](
+                                      SourceChannel* owner) {
+        if (owner) owner->continue_above(standing);
+      });
+}
+
+void Sources::begin_numbering() {
+  if (!inner_->awaits_former_numbers.exchange(false)) return;
+  for (std::size_t worker = 0; worker < inner_->owned.size(); ++worker)
+    inner_->services.workers[worker]->loop.post([inner = inner_, worker] {
+      for (auto& [id, channel] : inner->owned[worker]) channel->begin_numbering();
+    });
+}
+
+contracts::ListedNumbers Sources::listed_numbers() const {
+  contracts::ListedNumbers numbers;
+  const auto table = inner_->channels.get();
+  for (const auto& [id, channel] : *table) {
+    const auto listed = channel->listed.get();
+    if (listed && std::max(listed->next_msn, listed->discontinuity) <= contracts::kLargestListedNumber)
+      numbers.emplace(id, contracts::ListedNumber{listed->epoch, listed->next_msn, listed->discontinuity});
+  }
+  return numbers;
+}
+
 void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shared_ptr<const base::KeyRing> keys) {
   const auto before = inner_->channels.get();
   auto table = std::make_shared<ChannelTable>();
@@ -144,6 +176,7 @@ void Sources::configure(std::shared_ptr<const contracts::Event> event, std::shar
         owned = std::make_unique<SourceChannel>(inner->services, *inner->services.workers[slot->worker], inner->store,
                                                 inner->settings, slot, inner->push_handler);
         if (const auto* records = inner->records_of(slot->worker, id)) owned->load(*records);
+        if (inner->awaits_former_numbers) owned->await_former_numbers();
       }
       owned->configure(*event->find(id), keys);
     });

@@ -111,6 +111,16 @@ class Sources {
   /// Reads the timelines of a former process. Call it before the workers run; it may read the disk.
   base::Status load();
 
+  /// Channels that are configured from now on list nothing before begin_numbering(). Call it before the first
+  /// configure().
+  void await_former_numbers();
+  /// What a former process listed, as a cache node has seen it. Later numbers are above it. Any thread.
+  void continue_above(const contracts::ListedNumbers& former);
+  /// Any thread; further calls change nothing.
+  void begin_numbering();
+  /// What was listed so far. Any thread.
+  contracts::ListedNumbers listed_numbers() const;
+
   /// Applies the event's channels and keys, at the start and at each reload. Channels that keep their id and source
   /// keep their snapshots; listed links keep their text.
   void configure(std::shared_ptr<const contracts::Event>, std::shared_ptr<const base::KeyRing>);

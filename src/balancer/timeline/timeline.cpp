@@ -93,6 +93,10 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
     return base::failure(base::ErrorKind::not_found, base::Fault::origin, "the playlist has no segments", true);
   Outcome outcome;
   begin(now);
+  if (is_lost(name, source)) {
+    forget(name);
+    open_unplaced(now);
+  }
   if (tracks_.empty() && distrusted_.contains(origin)) name_newest_at(origin);
   auto& track = tracks_[name];
   if (!current().is_placed) {
@@ -101,6 +105,7 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
     const auto named_at = std::exchange(placed.origin, current().origin);
     generations_.rbegin()->second = std::move(placed);
     name_newest_at(named_at);
+    on_numbered();
     ++revision_;
   }
   const auto newest = generations_.rbegin()->first;
@@ -109,7 +114,10 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   if (outcome.verdict == Verdict::unconfirmed) return outcome;
   if (track.jump && outcome.verdict != Verdict::restarted) track.mixed = now;
   track.jump.reset();
-  if (outcome.verdict == Verdict::newer) track.only_older_since.reset();
+  if (outcome.verdict == Verdict::newer) {
+    track.only_older_since.reset();
+    if (track.generation == newest) on_numbered();
+  }
   if (has_new_source) {
     track.mixed.reset();
   } else if (track.known && track.generation < newest) {
@@ -128,6 +136,7 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
       outcome.verdict = Verdict::older_copy;
     } else {
       open_generation(std::move(opened));
+      on_numbered();
       enter_generation(track);
     }
   } else if (outcome.verdict == Verdict::first) {
@@ -140,6 +149,12 @@ base::Result<Timeline::Outcome> Timeline::observe(const std::string& name, const
   track.origin = origin;
   remember(track, source, std::move(*shown), {0, expires, pace_kbps}, now);
   return outcome;
+}
+
+/// The numbers of this process are known to be above those of a former one.
+void Timeline::on_numbered() {
+  unseen_ = 0;
+  is_continued_ = true;
 }
 
 void Timeline::begin(base::SteadyTime now) {
@@ -155,10 +170,7 @@ bool Timeline::use_source(std::string id, bool keeps_epoch, base::SteadyTime now
   if (generations_.empty()) return false;
   if (!is_named) ++revision_;
   if (!is_other) return false;
-  Generation opened;
-  opened.opened = now;
-  opened.is_placed = false;
-  open_generation(std::move(opened));
+  open_unplaced(now);
   source_since_ = generations_.rbegin()->first;
   return true;
 }
@@ -183,12 +195,12 @@ Timeline::Verdict Timeline::enter_source(Track& track, const hls::Playlist& sour
 // The first segment of the new run follows everything that any track has listed.
 Generation Timeline::next_generation(const hls::Playlist& source, base::SteadyTime now, const Track& cause,
                                      std::size_t origin, bool may_continue) const {
-  auto next = forgotten_to_;
-  auto discontinuity = forgotten_discontinuity_;
-  for (const auto& [name, track] : tracks_) {
-    next = std::max(next, track.listed_to);
-    discontinuity = std::max(discontinuity, track.last_discontinuity);
-  }
+  const auto listed = standing();
+  auto next = listed.next_msn;
+  for (const auto& [name, track] : tracks_)
+    if (!is_continued_) next = std::max(next, track.listed_to + listed_since(track, now));
+  next += unseen_;
+  const auto discontinuity = listed.discontinuity + unseen_;
   const bool is_other_source = !current().is_placed;
   // Viewers have listed what was live before.
   const bool is_joined = next > 0 && !source.ended && !(is_other_source && source.is_event);

@@ -37,6 +37,11 @@
 // equal, because another encoder may have nearly the same dates, and another film the same names. The old tail stays
 // listed when both have a sliding window; a source that keeps its segments (VOD, EVENT) is listed completely and alone.
 
+// A former process may have listed more than its records say, because the disk was full. Others have seen what it
+// listed (continue_above). A numbering that the records do not know is not guessed: a new generation begins above it.
+// Until the source is seen to continue the recorded numbers, a restart leaves out kUnseen numbers, or as many as the
+// age of the record allows, whichever applies.
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -71,6 +76,14 @@ inline constexpr int kMixedConfirmation = 4;
 /// Larger numbers of a new track are accepted only when a second playlist confirms them, and then as a restart of the
 /// track. Numbers that are derived from a clock in milliseconds are smaller.
 inline constexpr std::int64_t kLargestFirst = 100'000'000'000'000;
+
+/// Numbers that a process may have listed after others heard of its numbers for the last time: a second of segments,
+/// and the live edge of a source that restarted in it.
+inline constexpr std::int64_t kUnseen = 1'000;
+/// A record of this age may be the last one of a process whose disk was full since. Of each such second so many numbers
+/// may have been listed: the segments of a live source are longer than 250 ms on average.
+inline constexpr std::chrono::seconds kRecordIsRecent{30};
+inline constexpr std::int64_t kListedPerSecond = 4;
 
 /// The duration of a playlist's segments; at most 30 days.
 std::chrono::milliseconds span_of(const hls::Playlist&);
@@ -117,6 +130,17 @@ class Timeline {
   void distrust(std::set<std::size_t> origins) { distrusted_ = std::move(origins); }
   /// No former playlist is served any more: another timeline of the source needs no confirmation once.
   void expect_restart();
+
+  /// Where the numbering stands: nothing was listed from `next_msn` on.
+  struct Standing {
+    std::string epoch;
+    std::int64_t next_msn = 0;
+    std::int64_t discontinuity = 0;  // the largest that was listed
+  };
+  Standing standing() const;
+  /// What a former process had listed, as others have seen it. When its epoch is not among the loaded ones, its
+  /// numbering is lost: the tracks are forgotten, and a generation above it is opened. Returns whether it was.
+  bool continue_above(const Standing& former, base::SteadyTime now);
 
   /// Changes with what save_channel() returns, except for forgotten tracks.
   std::int64_t revision() const { return revision_; }
@@ -235,6 +259,14 @@ class Timeline {
   /// Whether the generation continues and the playlist ends where this track's viewers already are.
   static bool lags_behind(const Track&, const hls::Playlist&, const Generation&);
 
+  // timeline_record.cpp
+  /// Whether a former process listed this track, or may have, and what the record says of it does not suffice to
+  /// continue: it is lost, or older than what was listed while the source is behind that, too.
+  bool is_lost(const std::string& track, const hls::Playlist& source) const;
+  /// A generation whose first playlist places it above everything that was listed.
+  void open_unplaced(base::SteadyTime now);
+  static std::int64_t listed_since(const Track&, base::SteadyTime now);
+
   // timeline.cpp
   Generation next_generation(const hls::Playlist&, base::SteadyTime now, const Track& cause, std::size_t origin,
                              bool may_continue = true) const;
@@ -242,6 +274,7 @@ class Timeline {
   void name_newest_at(std::size_t origin);
   /// Whether the names of what the track lists mean other files at that origin.
   bool has_other_files(const Track&, std::size_t origin) const;
+  void on_numbered();
   bool is_of_former_source(const Track& track) const { return track.known && track.generation < source_since_; }
   Verdict enter_source(Track&, const hls::Playlist&);
   void enter_generation(Track&);
@@ -260,6 +293,10 @@ class Timeline {
   std::int64_t revision_ = 0;
   std::int64_t forgotten_to_ = 0;  // the end of the numbers that forgotten tracks have listed
   std::int64_t forgotten_discontinuity_ = 0;
+  std::int64_t former_end_ = 0;  // the end of the numbers that a former process listed, as far as known
+  std::int64_t former_discontinuity_ = 0;
+  std::int64_t unseen_ = 0;   // > 0: a former process listed more than its records say, perhaps so many numbers more
+  bool is_continued_ = true;  // false: loaded, and the source was not seen to continue the loaded numbers yet
   std::map<std::string, Track> tracks_;
 };
 

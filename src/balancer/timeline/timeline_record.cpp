@@ -42,9 +42,58 @@ std::vector<std::int64_t> integers(const Value* value) {
 
 }  // namespace
 
+Timeline::Standing Timeline::standing() const {
+  Standing all{current().epoch, std::max(forgotten_to_, former_end_),
+               std::max(forgotten_discontinuity_, former_discontinuity_)};
+  for (const auto& [name, track] : tracks_) {
+    all.next_msn = std::max(all.next_msn, track.listed_to);
+    all.discontinuity = std::max(all.discontinuity, track.last_discontinuity);
+  }
+  return all;
+}
+
+bool Timeline::continue_above(const Standing& former, base::SteadyTime now) {
+  const bool is_above = former.next_msn <= standing().next_msn;
+  const bool is_known = std::any_of(generations_.begin(), generations_.end(),
+                                    [&](const auto& entry) { return entry.second.epoch == former.epoch; });
+  former_end_ = std::max(former_end_, former.next_msn);
+  former_discontinuity_ = std::max(former_discontinuity_, former.discontinuity);
+  if (is_above) return false;
+  // The records are older than what was listed.
+  if (!is_known || !is_continued_) unseen_ = kUnseen;
+  if (is_known) return false;
+  for (const auto& track : tracks()) forget(track);
+  if (generations_.empty() || current().is_placed) open_unplaced(now);
+  return true;
+}
+
+bool Timeline::is_lost(const std::string& name, const hls::Playlist& source) const {
+  // The players of an ended playlist do not load it again.
+  if (is_continued_ || source.ended || !current().is_placed) return false;
+  const auto is_known = [](const auto& entry) { return entry.second.known; };
+  if (const auto found = tracks_.find(name); found != tracks_.end() && found->second.known)
+    return unseen_ > 0 && source.end_msn() + generation(found->second.generation).msn_shift < former_end_;
+  return unseen_ > 0 || (former_end_ > forgotten_to_ && std::none_of(tracks_.begin(), tracks_.end(), is_known));
+}
+
+void Timeline::open_unplaced(base::SteadyTime now) {
+  Generation opened;
+  opened.opened = now;
+  opened.is_placed = false;
+  open_generation(std::move(opened));
+}
+
+/// How many numbers a process may have listed after this record of the track, if it could not write another one.
+std::int64_t Timeline::listed_since(const Track& track, base::SteadyTime now) {
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - track.changed);
+  return track.last || age <= kRecordIsRecent ? 0 : age.count() * kListedPerSecond;
+}
+
 std::string Timeline::save_channel(base::SteadyTime now, base::WallTime wall) const {
+  const auto listed = standing();  // of tracks whose records may be lost
   base::json::Writer w;
   w.begin_object().member("forgotten_to", forgotten_to_).member("forgotten_discontinuity", forgotten_discontinuity_);
+  w.member("listed_to", listed.next_msn).member("last_discontinuity", listed.discontinuity);
   w.member("source", source_).member("source_since", std::int64_t{source_since_});
   w.key("generations").begin_array();
   for (const auto& [index, g] : generations_) {
@@ -67,8 +116,11 @@ void Timeline::load_channel(std::string_view record, base::SteadyTime now, base:
     const auto found = from.whole(name).value_or(0);
     return found > kLargestKept ? 0 : found;
   };
+  is_continued_ = false;
   forgotten_to_ = number(*value, "forgotten_to");
   forgotten_discontinuity_ = number(*value, "forgotten_discontinuity");
+  former_end_ = number(*value, "listed_to");
+  former_discontinuity_ = number(*value, "last_discontinuity");
   source_ = value->text("source").value_or("");
   source_since_ =
       static_cast<std::uint32_t>(std::clamp<std::int64_t>(value->whole("source_since").value_or(0), 0, UINT32_MAX));

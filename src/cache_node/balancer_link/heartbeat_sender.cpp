@@ -42,6 +42,7 @@ void HeartbeatSender::stop() {
   if (stopped_) return;
   stopped_ = true;
   timer_.cancel();
+  soon_.cancel();
   for (auto& balancer : balancers_) balancer->fetch.reset();
   send_all(true);
 }
@@ -73,8 +74,15 @@ void HeartbeatSender::send_all(bool stopping) {
                                                   : std::make_shared<Balancer>(Balancer{url, nullptr, false, ""}));
   }
   balancers_ = std::move(balancers);
-  for (const auto& balancer : balancers_)
-    if (!balancer->fetch) send(balancer, body, *view);  // one at a time: its deadline is about an interval
+  for (const auto& balancer : balancers_) {
+    if (balancer->fetch) continue;  // one at a time: its deadline is about an interval
+    if (!balancer->wants_listed) {
+      send(balancer, body, *view);
+      continue;
+    }
+    heartbeat.listed_numbers = balancer->listed;
+    send(balancer, contracts::to_json(heartbeat), *view);
+  }
 }
 
 void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const std::string& body, const NodeView& view) {
@@ -145,10 +153,24 @@ std::string HeartbeatSender::rejection(Balancer& balancer, const net::WholeAnswe
           parts_.channels.update(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers);
       !taken)
     return taken.error().text;
+  auto numbers = contracts::numbers_from_answer(answer.body);
+  if (!numbers) return numbers.error().text;
+  keep_listed(balancer, std::move(*numbers));
   auto peers = contracts::peers_from_answer(answer.body, &balancer.unfit);
   if (!peers) return peers.error().text;
   parts_.peers.update(balancer.url, std::move(*peers));
   return "";
+}
+
+/// A balancer that asks has not heard of its former run yet, so that its own numbers replace nothing.
+void HeartbeatSender::keep_listed(Balancer& balancer, contracts::NumbersOfAnswer numbers) {
+  const bool begins_to_ask = numbers.wanted && !balancer.wants_listed;
+  balancer.wants_listed = numbers.wanted;
+  if (begins_to_ask && !stopped_) soon_ = worker_.loop.after(kSoonest, [this] { send_soon(); });
+  if (numbers.wanted) return;
+  for (auto& [channel, number] : numbers.listed) balancer.listed[channel] = std::move(number);
+  const auto map = parts_.channels.map();
+  std::erase_if(balancer.listed, [&](const auto& entry) { return map && !map->find(entry.first); });
 }
 
 }  // namespace tribune::cache_node

@@ -1,6 +1,7 @@
 #pragma once
 // Sends every balancer a heartbeat each second, and receives the channel map and the peers in the response. A
-// balancer that does not answer changes nothing: the node continues with the map it has.
+// balancer that does not answer changes nothing: the node continues with the map it has. The response also says which
+// numbers the balancer has listed; a balancer that starts asks for those of its former run.
 
 #include <atomic>
 #include <functional>
@@ -56,9 +57,12 @@ class HeartbeatSender {
     std::unique_ptr<net::Fetch> fetch;
     bool failing = false;
     std::string unfit = {};
+    contracts::ListedNumbers listed = {};  // of its last run that has listed the channel
+    bool wants_listed = false;             // it has started, and asks for them
   };
   void send_all(bool stopping);
   void send(const std::shared_ptr<Balancer>&, const std::string& body, const NodeView&);
+  void keep_listed(Balancer&, contracts::NumbersOfAnswer);
   void on_response(Balancer&, const base::Result<net::WholeAnswer>&);
   std::string rejection(Balancer&, const net::WholeAnswer&);
   void publish_unfit();
@@ -71,7 +75,7 @@ class HeartbeatSender {
   base::SteadyTime sent_at_{};
   bool stopped_ = false;
   std::atomic<int> unanswered_{100};
-  net::Timer timer_;
+  net::Timer timer_, soon_;
   std::vector<std::shared_ptr<Balancer>> balancers_;
   mutable std::mutex unfit_mutex_;
   std::string unfit_;  // guarded by unfit_mutex_

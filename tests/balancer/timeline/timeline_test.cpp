@@ -348,6 +348,7 @@ TEST_CASE("a record without larger numbers left is ignored") {
   REQUIRE(at != std::string::npos);
   record.replace(at, 14, "\"listed_to\":" + huge);
   channel.replace(channel.find("\"forgotten_to\":0"), 16, "\"forgotten_to\":" + huge);
+  channel.replace(channel.find("\"listed_to\":14"), 14, "\"listed_to\":" + huge);
   s.timeline = Timeline{[&s](std::size_t) { return "e" + std::to_string(s.epochs++); }};
   s.timeline.load_channel(channel, s.clock.steady_now(), s.clock.wall_now());
   s.timeline.load_track("v", record, s.clock.steady_now(), s.clock.wall_now());

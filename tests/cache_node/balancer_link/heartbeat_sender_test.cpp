@@ -100,3 +100,27 @@ TEST_CASE_FIXTURE(HeartbeatSenderFixture, "the last heartbeat reports that the n
   node.workers.on(0, [&] { sender->stop(); });
   CHECK(node.workers.asked() == 2);
 }
+
+TEST_CASE_FIXTURE(HeartbeatSenderFixture, "a balancer that asks receives the numbers that its former run listed") {
+  const auto answer_with = [&](std::size_t request, const contracts::NumbersOfAnswer& numbers) {
+    const auto body = contracts::heartbeat_answer(kMap, {}, std::nullopt, "", {}, numbers);
+    answer(node.origin(request), 200, body, sign("200 /internal/v1/nodes/stadium", body));
+  };
+  const auto sent = [&](std::size_t request) {
+    return contracts::heartbeat_from_json(node.origin(request)->request.body)->listed_numbers;
+  };
+  const contracts::ListedNumbers former{{"new", {"e1", 59'553, 2}}};
+  node.workers.on(0, [&] { sender->start(); });
+  CHECK_FALSE(sent(0));
+  answer_with(0, {former, false});
+  CHECK_FALSE(sent(1));
+  answer_with(1, {{}, false});
+  CHECK_FALSE(sent(2));
+  // The balancer has started again. What it has listed meanwhile replaces nothing.
+  answer_with(2, {{{"new", {"e2", 9, 0}}}, true});
+  CHECK(sent(3) == former);
+  answer_with(3, {{{"new", {"e2", 59'560, 3}}, {"gone", {"e", 1, 0}}}, false});
+  CHECK_FALSE(sent(4));
+  answer_with(4, {{}, true});
+  CHECK(sent(5) == contracts::ListedNumbers{{"new", {"e2", 59'560, 3}}});
+}

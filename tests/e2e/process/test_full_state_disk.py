@@ -109,3 +109,58 @@ def test_sessions_that_were_opened_on_a_full_disk_are_recorded_once_it_has_room(
     event.wait_registered("stadium")
     for viewer in viewers:
         viewer.refresh()
+
+
+def wait_for_new_segments(viewer, last_msn):
+    wait_until(lambda: viewer.try_refresh().status == 200 and viewer.playlist.last_msn > last_msn, 8, f"segments after {last_msn} are listed")
+
+
+def restart_source(event, viewer):
+    """The source begins again at a small number, and the viewer is given its segments."""
+    known = viewer.playlist.last_msn
+    event.live.restart(first_msn=4)
+    playlist = f"{event.live.prefix}/v1/index.m3u8"
+    fetched = event.origin.count(playlist)
+    wait_until(lambda: viewer.try_refresh().status == 200 and event.origin.count(playlist) > fetched, 5, "the balancer has seen the other timeline")
+    event.live.advance()
+    wait_for_new_segments(viewer, known)
+
+
+def wait_heartbeats(balancer, count):
+    """Returns when the balancer has answered so many further heartbeats."""
+    accepted = {"result": "accepted"}
+    balancer.wait_metric("tribune_balancer_heartbeats_total", at_least=balancer.metric("tribune_balancer_heartbeats_total", **accepted) + count, **accepted)
+
+
+@pytest.mark.parametrize("is_recorded", [False, True], ids=["nothing_recorded", "former_numbering_recorded"])
+def test_numbers_never_go_back_when_a_full_disk_lost_them_and_the_source_begins_again(event, small_disk, is_recorded):
+    event.live.restart(first_msn=59_540, listed=5)
+    event.start_node("stadium")
+    event.start_balancer(wrapper=small_disk.inside)
+    event.wait_registered("stadium")
+    if not is_recorded:
+        small_disk.fill()
+    viewer = event.player().open()
+    viewer.refresh()
+    if is_recorded:
+        wait_until(lambda: state(event)["access"]["unsaved_sessions"] == 0, 5, "what was listed first is on disk")
+        small_disk.fill()
+    for _ in range(2):
+        restart_source(event, viewer)
+        wait_heartbeats(event.balancer, 2)
+        event.balancer.kill()
+        event.balancer.start()
+        viewer.refresh()
+        known = viewer.playlist.last_msn
+        event.live.advance()
+        wait_for_new_segments(viewer, known)
+        viewer.play(viewer.playlist.last_msn, event.live.bytes_of("v1", event.live.next_msn - 1), tries=3)
+
+    small_disk.clear()
+    event.balancer.wait_log("store_writes_again", within=10)
+    known = viewer.playlist.last_msn
+    event.live.advance()
+    wait_for_new_segments(viewer, known)
+    event.balancer.kill()
+    event.balancer.start()
+    viewer.refresh()
