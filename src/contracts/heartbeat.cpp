@@ -195,6 +195,18 @@ void read_experience(Members& members, Heartbeat& h) {
   members.count("max_descriptors", h.max_descriptors);
 }
 
+/// The members by channel. Returns what is wrong with one; empty: nothing.
+std::string_view read_channel_members(const json::Value& heartbeat, Heartbeat& h) {
+  if (!read_channels(heartbeat, h.channel_mbps))
+    return "the member channels is not an object of rates by channel, or is too long";
+  if (!read_origin_answers(heartbeat, h.origin_answers))
+    return "the member origin_answers is not an object of two counts by channel, or is too long";
+  const auto* numbers = heartbeat.find("listed_numbers");
+  if (!numbers) return "";
+  h.listed_numbers = read_numbers(*numbers);
+  return h.listed_numbers ? "" : "the member listed_numbers is not an object of numbers by channel, or is too long";
+}
+
 }  // namespace
 
 base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
@@ -233,15 +245,8 @@ base::Result<Heartbeat> heartbeat_from_json(std::string_view text) {
   read_experience(members, h);
   if (!members.first_wrong().empty())
     return malformed_heartbeat("the member " + members.first_wrong() + " is out of range or of another type");
-  if (!read_channels(*value, h.channel_mbps))
-    return malformed_heartbeat("the member channels is not an object of rates by channel, or is too long");
-  if (!read_origin_answers(*value, h.origin_answers))
-    return malformed_heartbeat("the member origin_answers is not an object of two counts by channel, or is too long");
-  if (const auto* numbers = value->find("listed_numbers")) {
-    h.listed_numbers = read_numbers(*numbers);
-    if (!h.listed_numbers)
-      return malformed_heartbeat("the member listed_numbers is not an object of numbers by channel, or is too long");
-  }
+  if (const auto wrong = read_channel_members(*value, h); !wrong.empty())
+    return malformed_heartbeat(std::string(wrong));
   if (!is_id(h.node)) return malformed_heartbeat("the member node is not an id");
   if (h.run.empty() || h.sent_unix_ms == 0) return malformed_heartbeat("the members run and sent_unix_ms are required");
   if (!h.public_url.empty() && !is_node_url(h.public_url))

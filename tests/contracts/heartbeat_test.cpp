@@ -19,6 +19,9 @@ Heartbeat example_heartbeat() {
   h.reason = "disk \"full\"\n";
   h.sent_mbps = 123.5;
   h.channel_mbps = {{"main", 100.25}, {"other", 0.5}};
+  h.origin_answers = {{"main", 12, 0}, {"other", 3, 7}};
+  h.player_networks = 9;
+  h.starved_networks = 4;
   h.capacity_mbps = 10'000;
   h.connections = 17;
   h.sessions = 12;
@@ -31,6 +34,30 @@ Heartbeat example_heartbeat() {
 }
 
 }  // namespace
+
+TEST_CASE("the origin's answers are two counts by channel, for a bounded number of channels") {
+  contracts::Heartbeat h;
+  h.node = "stadium";
+  h.run = "r1";
+  h.sent_unix_ms = 1;
+  const auto with = [&](const std::string& value) {
+    auto text = to_json(h);
+    text.insert(text.size() - 1, ",\"origin_answers\":" + value);
+    return heartbeat_from_json(text).has_value();
+  };
+  CHECK(with("{}"));
+  CHECK(with(R"({"demo":[0,0]})"));
+  for (const auto* wrong : {"[]", "1", R"({"demo":[1]})", R"({"demo":[1,2,3]})", R"({"demo":[1,-1]})",
+                            R"({"demo":[-1,1]})", R"({"demo":[1,0.5]})", R"({"demo":7})", R"({"No id":[1,1]})"}) {
+    CAPTURE(std::string(wrong));
+    CHECK_FALSE(with(wrong));
+  }
+  for (std::size_t i = 0; i < contracts::kMaxAnsweredChannels; ++i)
+    h.origin_answers.push_back({"c" + std::to_string(i), 1, 1});
+  CHECK(heartbeat_from_json(to_json(h)));
+  h.origin_answers.push_back({"more", 1, 1});
+  CHECK_FALSE(heartbeat_from_json(to_json(h)));
+}
 
 TEST_CASE("rates of channels are bounded, and an absent list differs from an empty one") {
   auto h = example_heartbeat();
