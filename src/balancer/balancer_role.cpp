@@ -235,7 +235,7 @@ class BalancerRole final : public runtime::Role {
   void ask_for_former_numbers() {
     std::vector<std::string> nodes;
     for (const auto& node : settings_.nodes) nodes.push_back(node.id);
-    former_numbers_.emplace(*sources_).start(*services_.workers.front(), nodes);
+    former_numbers_.emplace(*sources_, *store_).start(*services_.workers.front(), nodes);
     heartbeats_.exchange_numbers(*former_numbers_);
   }
 

@@ -1,6 +1,7 @@
 #include "store/lmdb_store.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <new>
@@ -16,6 +17,14 @@ constexpr std::uint64_t kMaxWaitingBytes = 64ull << 20;  // bounds the memory wh
 constexpr std::uint64_t kFullBatchBytes = 4ull << 20;    // written without waiting for more writes
 constexpr std::chrono::seconds kRetryPause{1};           // between two attempts of keep()
 
+// The first byte of the file owner.lock. It is replaced in place, for which a full disk needs no space.
+constexpr char kComplete = '0', kLacksWrites = '1';
+
+char marked(const base::File& owner_lock) {
+  char mark = kLacksWrites;
+  return ::pread(owner_lock.fd(), &mark, 1, 0) == 1 ? mark : kLacksWrites;
+}
+
 base::Error unavailable(std::string text) {
   return {base::ErrorKind::unavailable, base::Fault::tribune, true, std::move(text)};
 }
@@ -30,6 +39,7 @@ LmdbStore::LmdbStore(const StoreOptions& options, base::Log& log, std::unique_pt
     : options_(options),
       log_(log),
       owner_lock_(std::move(owner_lock)),
+      may_lack_writes_(set_aside.has_value() || marked(*owner_lock_) != kComplete),
       set_aside_(std::move(set_aside)),
       environment_(std::move(environment)),
       thread_([this] { run(); }) {}
@@ -234,6 +244,16 @@ void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {
   if (const auto tell = std::exchange(waiting.on_committed, {})) tell(std::move(status));
 }
 
+/// A file that is empty could not be marked on a full disk: the next process takes that for kLacksWrites.
+void LmdbStore::mark(char completeness) const {
+  if (::pwrite(owner_lock_->fd(), &completeness, 1, 0) == 1) ::fdatasync(owner_lock_->fd());
+}
+
+void LmdbStore::confirm_complete() {
+  const std::lock_guard lock(mutex_);
+  is_confirmed_ = true;
+}
+
 /// Logs the first failed batch of a series only, because a disk may be full for hours.
 void LmdbStore::report_failure(const base::Error& error, std::size_t writes) {
   {
@@ -241,16 +261,21 @@ void LmdbStore::report_failure(const base::Error& error, std::size_t writes) {
     ++failed_batches_;
     if (std::exchange(is_failing_, true)) return;
   }
+  mark(kLacksWrites);
   log_.error("store", "batch_failed", {{"directory", options_.directory}, {"writes", writes}, {"error", error.text}});
 }
 
 void LmdbStore::report_recovery() {
   std::uint64_t failed = 0;
+  bool is_complete = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!std::exchange(is_failing_, false)) return;
-    failed = failed_batches_;
+    const bool was_failing = std::exchange(is_failing_, false);
+    is_complete = std::exchange(is_confirmed_, false) || was_failing;
+    if (was_failing) failed = failed_batches_;
   }
+  if (is_complete) mark(kComplete);
+  if (failed == 0) return;
   log_.warning("store", "store_writes_again", {{"directory", options_.directory}, {"failed_batches", failed}});
 }
 

@@ -34,6 +34,8 @@ class LmdbStore final : public Store {
   ~LmdbStore() override;
 
   std::optional<std::string> set_aside() const override { return set_aside_; }
+  bool may_lack_writes() const override { return may_lack_writes_; }
+  void confirm_complete() override;
   base::Result<std::optional<std::string>> get(std::string_view table, std::string_view key) const override;
   base::Status scan(std::string_view table,
                     const std::function<bool(std::string_view, std::string_view)>& visit) const override;
@@ -67,12 +69,14 @@ class LmdbStore final : public Store {
   /// With environment_mutex_ held exclusively.
   base::Status open_anew();
   void settle(Waiting&, Change, base::Status);
+  void mark(char completeness) const;
   void report_failure(const base::Error&, std::size_t writes);
   void report_recovery();
 
   const StoreOptions options_;
   base::Log& log_;
   const std::unique_ptr<base::File> owner_lock_;
+  const bool may_lack_writes_;
   const std::optional<std::string> set_aside_;
 
   mutable std::shared_mutex environment_mutex_;   // shared: reading; exclusive: replacing or resizing the environment
@@ -91,6 +95,7 @@ class LmdbStore final : public Store {
   std::uint64_t failed_batches_ = 0;
   std::uint64_t reported_failures_ = 0;  // those that a flush() has reported
   bool is_failing_ = false;              // the last batch was not written
+  bool is_confirmed_ = false;            // the next batch that is written makes the records complete
   std::size_t flushes_ = 0;              // callers in flush(): the batch is written at once
   bool closing_ = false;
 

@@ -32,6 +32,12 @@ class Store {
 
   virtual std::optional<std::string> set_aside() const = 0;
 
+  /// Whether the records may be older than what their writer last had: a former process ended while writes failed, or
+  /// these are a copy or the first records.
+  virtual bool may_lack_writes() const { return false; }
+  /// The owner has replaced what may lack: the next process finds the records complete, unless writes fail until then.
+  virtual void confirm_complete() {}
+
   /// Reads committed records. Blocks on the disk: not for an event loop, except for tables that are in the page cache.
   virtual base::Result<std::optional<std::string>> get(std::string_view table, std::string_view key) const = 0;
   /// Visits records in key order until `visit` returns false. For short scans only, because the file grows while a scan

@@ -156,6 +156,37 @@ TEST_CASE("a full map fails the batch that exceeds it, and after erasures later 
   CHECK(value_of(*s, "a", "key0") == "(none)");
 }
 
+TEST_CASE(
+    "records may lack writes until they are confirmed, after a failed batch until one succeeds, and when set aside") {
+  const Folder folder;
+  const auto lacks = [&] { return must_open(options_in(folder))->may_lack_writes(); };
+  const auto write = [](store::Store& s, std::size_t bytes) {
+    s.put("a", "key", std::string(bytes, 'x'));
+    return s.flush().has_value();
+  };
+  {
+    auto s = must_open(options_in(folder));
+    CHECK(s->may_lack_writes());
+    REQUIRE(write(*s, 1));
+  }
+  CHECK(lacks());
+  {
+    auto s = must_open(options_in(folder));
+    s->confirm_complete();
+    REQUIRE(write(*s, 1));
+  }
+  CHECK_FALSE(lacks());
+  CHECK_FALSE(write(*must_open(options_in(folder)), 9 << 20));
+  CHECK(lacks());
+  {
+    auto s = must_open(options_in(folder));
+    CHECK_FALSE(write(*s, 9 << 20));
+    REQUIRE(write(*s, 1));
+  }
+  CHECK_FALSE(lacks());
+  CHECK(must_open(options_in(folder, "test 2"))->may_lack_writes());
+}
+
 TEST_CASE("a flush reports a write that failed before it was called") {
   const Folder folder;
   auto s = must_open(options_in(folder));

@@ -3,11 +3,19 @@
 namespace tribune::balancer {
 
 void FormerNumbers::start(runtime::Worker& worker, const std::vector<std::string>& nodes) {
-  awaited_.insert(nodes.begin(), nodes.end());
-  if (awaited_.empty()) return;
+  if (!store_.may_lack_writes()) return;
+  if (nodes.empty()) return store_.confirm_complete();
+  {
+    const std::lock_guard lock(mutex_);
+    awaited_.insert(nodes.begin(), nodes.end());
+  }
   sources_.await_former_numbers();
-  worker.loop.post(
-      [this, &worker] { wait_ = worker.loop.after(kWaitForNodes, [this] { sources_.begin_numbering(); }); });
+  worker.loop.post([this, &worker] { wait_ = worker.loop.after(kWaitForNodes, [this] { begin_numbering(); }); });
+}
+
+void FormerNumbers::begin_numbering() {
+  sources_.begin_numbering();
+  store_.confirm_complete();
 }
 
 bool FormerNumbers::wants(std::string_view node) const {
@@ -20,11 +28,10 @@ void FormerNumbers::take(std::string_view node, const contracts::ListedNumbers& 
   {
     const std::lock_guard lock(mutex_);
     if (!heard_.emplace(node).second) return;
-    awaited_.erase(std::string(node));
-    is_complete = awaited_.empty();
+    is_complete = awaited_.erase(std::string(node)) > 0 && awaited_.empty();
   }
   sources_.continue_above(former);
-  if (is_complete) sources_.begin_numbering();
+  if (is_complete) begin_numbering();
 }
 
 }  // namespace tribune::balancer

@@ -2,9 +2,9 @@
 // Asks each cache node once what a former process of this balancer listed. The records on disk may say less: a full
 // disk takes none.
 //
-//   awaited     the balancer has started, and lists nothing                              (start)
-//   begun       every configured node has answered, or kWaitForNodes is over             (take, the timer)
-// A node that answers later, or was silent, is heard all the same.
+//   awaited     the balancer has started on records that may lack writes, and lists nothing   (start)
+//   begun       every configured node has answered, or kWaitForNodes is over                  (take, the timer)
+// A node that answers later is heard all the same, and so is each node when the records are complete.
 
 #include <chrono>
 #include <functional>
@@ -26,8 +26,8 @@ inline constexpr std::chrono::milliseconds kWaitForNodes{2'500};
 /// Any thread; locks inside. Destroyed after the workers' loops have ended.
 class FormerNumbers final : public NumbersAtNodes {
  public:
-  /// `sources` outlives it.
-  explicit FormerNumbers(Sources& sources) : sources_(sources) {}
+  /// Both outlive it. `store` has the records of the sources.
+  FormerNumbers(Sources& sources, store::Store& store) : sources_(sources), store_(store) {}
 
   /// Call it before the first configure() of the sources, with the configured nodes.
   void start(runtime::Worker&, const std::vector<std::string>& nodes);
@@ -37,7 +37,10 @@ class FormerNumbers final : public NumbersAtNodes {
   contracts::ListedNumbers listed() const override { return sources_.listed_numbers(); }
 
  private:
+  void begin_numbering();
+
   Sources& sources_;
+  store::Store& store_;
   net::Timer wait_;  // used by its worker
   mutable std::mutex mutex_;
   std::set<std::string, std::less<>> awaited_, heard_;

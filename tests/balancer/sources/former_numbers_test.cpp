@@ -13,10 +13,11 @@ namespace {
 
 struct FormerNumbersFixture : SourcesFixture {
   std::optional<FormerNumbers> former;
+  ~FormerNumbersFixture() { end(); }  // its timer is of the worker's loop
 
   /// A balancer that starts with these nodes.
   void start(const std::vector<std::string>& nodes) {
-    former.emplace(*sources).start(*workers[1], nodes);
+    former.emplace(*sources, *store).start(*workers[1], nodes);
     publish(origin);
     add("demo", "http://o/live/main.m3u8");
     configure();
