@@ -40,8 +40,10 @@ LmdbStore::LmdbStore(const StoreOptions& options, base::Log& log, std::unique_pt
       log_(log),
       owner_lock_(std::move(owner_lock)),
       may_lack_writes_(set_aside.has_value() || marked(*owner_lock_) != kComplete),
+      is_marked_complete_(!may_lack_writes_),
       set_aside_(std::move(set_aside)),
       environment_(std::move(environment)),
+      is_confirmed_(!may_lack_writes_),
       thread_([this] { run(); }) {}
 
 LmdbStore::~LmdbStore() {
@@ -213,10 +215,12 @@ void LmdbStore::write(std::vector<Waiting>& batch) {
       open_anew();
     }
   }
-  if (outcome.written == Written::all)
+  if (outcome.written == Written::all) {
+    if (holds_all_kept()) mark_complete(true);
     report_recovery();
-  else
+  } else {
     report_failure(outcome.error, changes.size());
+  }
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const bool done =
         outcome.written == Written::all || (outcome.written == Written::erasures_only && !changes[i].value);
@@ -234,6 +238,7 @@ base::Status LmdbStore::open_anew() {
 
 void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {
   if (waiting.is_kept && !status && !change.key.empty()) {
+    mark_complete(false);
     const std::lock_guard lock(mutex_);
     const auto is_newer = [&](const Waiting& other) {
       return other.is_kept && other.change.table == change.table && other.change.key == change.key;
@@ -244,9 +249,16 @@ void LmdbStore::settle(Waiting& waiting, Change change, base::Status status) {
   if (const auto tell = std::exchange(waiting.on_committed, {})) tell(std::move(status));
 }
 
-/// A file that is empty could not be marked on a full disk: the next process takes that for kLacksWrites.
-void LmdbStore::mark(char completeness) const {
-  if (::pwrite(owner_lock_->fd(), &completeness, 1, 0) == 1) ::fdatasync(owner_lock_->fd());
+/// On a full disk an empty file cannot be marked. The next process takes it for incomplete.
+void LmdbStore::mark_complete(bool is_complete) {
+  if (std::exchange(is_marked_complete_, is_complete) == is_complete) return;
+  const char mark = is_complete ? kComplete : kLacksWrites;
+  if (::pwrite(owner_lock_->fd(), &mark, 1, 0) == 1) ::fdatasync(owner_lock_->fd());
+}
+
+bool LmdbStore::holds_all_kept() const {
+  const std::lock_guard lock(mutex_);
+  return is_confirmed_ && unwritten_.empty();
 }
 
 void LmdbStore::confirm_complete() {
@@ -261,21 +273,16 @@ void LmdbStore::report_failure(const base::Error& error, std::size_t writes) {
     ++failed_batches_;
     if (std::exchange(is_failing_, true)) return;
   }
-  mark(kLacksWrites);
   log_.error("store", "batch_failed", {{"directory", options_.directory}, {"writes", writes}, {"error", error.text}});
 }
 
 void LmdbStore::report_recovery() {
   std::uint64_t failed = 0;
-  bool is_complete = false;
   {
     const std::lock_guard lock(mutex_);
-    const bool was_failing = std::exchange(is_failing_, false);
-    is_complete = std::exchange(is_confirmed_, false) || was_failing;
-    if (was_failing) failed = failed_batches_;
+    if (!std::exchange(is_failing_, false)) return;
+    failed = failed_batches_;
   }
-  if (is_complete) mark(kComplete);
-  if (failed == 0) return;
   log_.warning("store", "store_writes_again", {{"directory", options_.directory}, {"failed_batches", failed}});
 }
 

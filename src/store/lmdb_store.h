@@ -69,7 +69,8 @@ class LmdbStore final : public Store {
   /// With environment_mutex_ held exclusively.
   base::Status open_anew();
   void settle(Waiting&, Change, base::Status);
-  void mark(char completeness) const;
+  void mark_complete(bool);
+  bool holds_all_kept() const;
   void report_failure(const base::Error&, std::size_t writes);
   void report_recovery();
 
@@ -77,6 +78,7 @@ class LmdbStore final : public Store {
   base::Log& log_;
   const std::unique_ptr<base::File> owner_lock_;
   const bool may_lack_writes_;
+  bool is_marked_complete_;  // used by the writing thread only
   const std::optional<std::string> set_aside_;
 
   mutable std::shared_mutex environment_mutex_;   // shared: reading; exclusive: replacing or resizing the environment
@@ -95,7 +97,7 @@ class LmdbStore final : public Store {
   std::uint64_t failed_batches_ = 0;
   std::uint64_t reported_failures_ = 0;  // those that a flush() has reported
   bool is_failing_ = false;              // the last batch was not written
-  bool is_confirmed_ = false;            // the next batch that is written makes the records complete
+  bool is_confirmed_;                    // the records are complete when all writes of keep() are written
   std::size_t flushes_ = 0;              // callers in flush(): the batch is written at once
   bool closing_ = false;
 

@@ -32,8 +32,8 @@ class Store {
 
   virtual std::optional<std::string> set_aside() const = 0;
 
-  /// Whether the records may be older than what their writer last had: a former process ended while writes failed, or
-  /// these are a copy or the first records.
+  /// Whether records of keep() may be older than what their writer last had: a former process ended before a failed one
+  /// was written, or these are a copy or the first records.
   virtual bool may_lack_writes() const { return false; }
   /// The owner has replaced what may lack: the next process finds the records complete, unless writes fail until then.
   virtual void confirm_complete() {}
@@ -53,8 +53,8 @@ class Store {
 
   /// Like put(), or like erase() without a value, but a failed write is retried each second until it is written or
   /// replaced by a newer value. It is lost only when the process ends before. `on_committed` runs once on the store's
-  /// thread, after the first attempt, with its outcome. Intended for the few records of operators' orders, which are
-  /// not sent again.
+  /// thread, after the first attempt, with its outcome. Intended for operators' orders, which are not sent again, and
+  /// for the numbering of channels, which others rely on. A record of keep() is also erased by keep().
   virtual void keep(std::string_view table, std::string key, std::optional<std::string> value,
                     OnCommitted on_committed = {}) = 0;
 

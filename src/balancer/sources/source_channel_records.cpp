@@ -52,7 +52,7 @@ TimelineRecords SourceChannel::export_records() {
 void SourceChannel::continue_above(const Timeline::Standing& former) {
   const auto tracks = timeline_.tracks();
   if (!timeline_.continue_above(former, services_.clock.steady_now())) return;
-  for (const auto& track : tracks) store_.erase(kTimelinesTable, config_.id + "\n" + track);
+  for (const auto& track : tracks) store_.keep(kTimelinesTable, config_.id + "\n" + track, std::nullopt);
   services_.log.warning("balancer", "numbering_lost",
                         {{"channel", config_.id}, {"next_msn", former.next_msn}, {"epoch", timeline_.current().epoch}});
 }
@@ -70,8 +70,8 @@ void SourceChannel::publish_standing() {
 
 void SourceChannel::save_track(const std::string& track) {
   publish_standing();
-  store_.put(kTimelinesTable, config_.id + "\n" + track,
-             timeline_.save_track(track, services_.clock.steady_now(), services_.clock.wall_now()));
+  store_.keep(kTimelinesTable, config_.id + "\n" + track,
+              timeline_.save_track(track, services_.clock.steady_now(), services_.clock.wall_now()));
 }
 
 void SourceChannel::forget_track(const std::string& track) {
@@ -79,7 +79,7 @@ void SourceChannel::forget_track(const std::string& track) {
   slot_->holds.listed_again(track);
   store_.keep(kTimelinesTable, config_.id + "\n",
               timeline_.save_channel(services_.clock.steady_now(), services_.clock.wall_now()));
-  store_.erase(kTimelinesTable, config_.id + "\n" + track);
+  store_.keep(kTimelinesTable, config_.id + "\n" + track, std::nullopt);
 }
 
 bool SourceChannel::is_generation_saved() const { return timeline_.revision() == saved_revision_; }
