@@ -207,7 +207,8 @@ class CacheNodeRole final : public runtime::Role {
         .member("balancer_heard", heartbeats_.has_balancer())
         .member("channel_map", map ? map->version : "");
     w.key("distrusted_backups").begin_object();
-    for (const auto& [channel, backups] : *channels_.distrusted()) {
+    const auto distrusted = channels_.distrusted();  // the loop reads it, so it must outlive the loop
+    for (const auto& [channel, backups] : *distrusted) {
       w.key(channel).begin_array();
       for (const auto& backup : backups) w.value(backup);
       w.end_array();

@@ -1,5 +1,6 @@
 #include "contracts/heartbeat.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/json.h"
@@ -278,7 +279,7 @@ std::string heartbeat_answer(std::string_view channel_map_json, const std::vecto
     channels.begin_object();
     for (const auto& [channel, backups] : distrusted) {
       channels.key(channel).begin_array();
-      for (const auto& backup : backups) channels.value(backup);
+      for (std::size_t i = 0; i < std::min(backups.size(), kMaxDistrustedBackups); ++i) channels.value(backups[i]);
       channels.end_array();
     }
     answer.append(",\"distrusted_backups\":").append(channels.end_object().take());

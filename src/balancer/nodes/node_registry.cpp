@@ -319,6 +319,8 @@ void NodeRegistry::mark_silent_nodes(base::SteadyTime now) {
 bool NodeRegistry::believes_failure(const Known& known, base::SteadyTime now) const {
   if (!shared_.is_doubted() || known.reach.is_lost_for_certain(now, timeout_)) return true;
   if (known.state.condition == NodeCondition::unheard) return true;
+  const auto since = known.reach.failing_since(now, timeout_);
+  if (since && *since < shared_.from()) return true;  // it has failed for longer, for its own reason
   return shared_.failing() < shared_.nodes() && known.reach.is_cut_off(now, kLongestDoubt);
 }
 
@@ -377,7 +379,7 @@ void NodeRegistry::end_doubt(base::SteadyTime now) {
   log_.info("balancer", "node_failures_believed", {{"failing", shared_.failing()}, {"nodes", shared_.nodes()}});
   if (now - doubted_since_ < timeout_ / 2) return;  // the heartbeats of the others were only late
   for (auto& known : known_)
-    if (known.state.condition != NodeCondition::down && !known.reach.is_lost_for_certain(now, timeout_))
+    if (!known.state.doubted.empty() && !known.reach.is_lost_for_certain(now, timeout_))
       known.reach.excuse(now + timeout_);  // a heartbeat or probe may be on its way
 }
 

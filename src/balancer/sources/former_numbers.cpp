@@ -24,13 +24,16 @@ bool FormerNumbers::wants(std::string_view node) const {
 }
 
 void FormerNumbers::take(std::string_view node, const contracts::ListedNumbers& former) {
-  bool is_complete = false;
   {
     const std::lock_guard lock(mutex_);
     if (!heard_.emplace(node).second) return;
-    is_complete = awaited_.erase(std::string(node)) > 0 && awaited_.empty();
   }
   sources_.continue_above(former);
+  bool is_complete = false;
+  {  // after its numbers, so that the last of two nodes does not begin without those of the other
+    const std::lock_guard lock(mutex_);
+    is_complete = awaited_.erase(std::string(node)) > 0 && awaited_.empty();
+  }
   if (is_complete) begin_numbering();
 }
 

@@ -75,7 +75,9 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
 
 /// After reset(). The process, or a removed channel with this id, may have had another source before.
 void SourceChannel::use_source() {
-  const bool keeps_epoch = contracts::is_epoch_of(making_.origins, timeline_.current().epoch);
+  const auto of_epoch = contracts::origins_of_epoch(making_.origins, timeline_.current().epoch);
+  // Links that name backups count them after the extra origins of their epoch, so that further ones begin another.
+  const bool keeps_epoch = of_epoch && of_epoch->extra_origins.size() == making_.origins.extra_origins.size();
   if (!timeline_.use_source(source_id(config_.source), keeps_epoch, services_.clock.steady_now())) {
     former_links_.clear();
     return timeline_.expect_restart();

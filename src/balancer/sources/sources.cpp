@@ -312,7 +312,8 @@ std::shared_ptr<const contracts::ListedLinks> Sources::listed_links() const {
   const std::lock_guard lock(inner_->listed_mutex);
   if (inner_->listed && now - inner_->listed_at < kFreshEnough) return inner_->listed;
   auto listed = std::make_shared<contracts::ListedLinks>();
-  for (const auto& [id, channel] : *inner_->channels.get()) {
+  const auto channels = inner_->channels.get();  // the loop reads it, so it must outlive the loop
+  for (const auto& [id, channel] : *channels) {
     if (!channel->is_loaded) return nullptr;
     if (const auto from = channel->listed_from(now, wall)) listed->emplace(id, *from);
   }
@@ -323,9 +324,12 @@ std::shared_ptr<const contracts::ListedLinks> Sources::listed_links() const {
 
 contracts::DistrustedBackups Sources::distrusted_backups() const {
   contracts::DistrustedBackups distrusted;
-  for (const auto& [id, channel] : *inner_->channels.get())
-    for (const auto& status : *channel->origins.get())
+  const auto channels = inner_->channels.get();
+  for (const auto& [id, channel] : *channels) {
+    const auto origins = channel->origins.get();
+    for (const auto& status : *origins)
       if (!status.is_trusted) distrusted[id].push_back(status.origin);
+  }
   return distrusted;
 }
 
@@ -356,7 +360,8 @@ void Sources::Inner::set_ages() {
   std::map<std::string, std::chrono::duration<double>> ages;
   for (const auto& [id, channel] : *table) {
     auto& age = ages[channel->label];
-    for (const auto& [path, slot] : *channel->playlists.get()) {
+    const auto playlists = channel->playlists.get();
+    for (const auto& [path, slot] : *playlists) {
       const auto state = slot->state.get();
       const bool is_watched =
           now - slot->last_requested() < 10 * std::max(state->facts.target_duration, std::chrono::milliseconds{1'000});
@@ -399,9 +404,11 @@ void Sources::describe(base::json::Writer& w) const {
 
 void Sources::describe_origins(base::json::Writer& w) const {
   w.key("origins").begin_array();
-  for (const auto& [id, channel] : *inner_->channels.get()) {
+  const auto channels = inner_->channels.get();
+  for (const auto& [id, channel] : *channels) {
     bool is_source = true;
-    for (const auto& status : *channel->origins.get()) {
+    const auto origins = channel->origins.get();
+    for (const auto& status : *origins) {
       w.begin_object().member("channel", id).member("origin", status.origin);
       w.member("kind", is_source ? "source" : "backup");
       w.member("in_use", status.is_in_use).member("healthy", status.is_healthy);

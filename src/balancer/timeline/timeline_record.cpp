@@ -53,9 +53,10 @@ Timeline::Standing Timeline::standing() const {
 }
 
 bool Timeline::continue_above(const Standing& former, base::SteadyTime now) {
-  const bool is_above = former.next_msn <= standing().next_msn;
+  const auto own = standing();
   const bool is_known = std::any_of(generations_.begin(), generations_.end(),
                                     [&](const auto& entry) { return entry.second.epoch == former.epoch; });
+  const bool is_above = former.next_msn <= own.next_msn && (is_known || former.discontinuity <= own.discontinuity);
   former_end_ = std::max(former_end_, former.next_msn);
   former_discontinuity_ = std::max(former_discontinuity_, former.discontinuity);
   if (is_above) return false;

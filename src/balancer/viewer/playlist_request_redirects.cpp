@@ -37,8 +37,9 @@ void PlaylistRequestFlow::redirect_segment(Viewer& viewer) {
 void PlaylistRequestFlow::redirect_to_origin(Viewer& viewer, const contracts::Link& link) {
   auto origins = contracts::origin_set(viewer.channel->source, viewer.channel->extra_origins);
   origins.backups = viewer.channel->backup_origins;
-  const auto uri = contracts::to_uri(origins, link.path, link.origin_query);
-  if (!uri || !contracts::is_epoch_of(origins, link.epoch))
+  const auto of_epoch = contracts::origins_of_epoch(origins, link.epoch);
+  const auto uri = contracts::to_uri(of_epoch.value_or(origins), link.path, link.origin_query);
+  if (!uri || !of_epoch)
     return refuse(viewer, http::problems::node_unavailable, "the link names an origin that the channel does not have",
                   FlowResult::no_node);
   redirect(viewer, uri->text());

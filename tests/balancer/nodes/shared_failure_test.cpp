@@ -130,6 +130,19 @@ TEST_CASE("the failure of one node of three is believed") {
   CHECK(n.states() == "udn");  // a second one, later, for its own reason
 }
 
+TEST_CASE("a node that failed long before the others stays out while their failures are doubted") {
+  ThreeNodes n;
+  n.blocked = {"c"};
+  n.pass(20s);
+  CHECK(n.states() == "uun");
+  n.cut = {"a", "b"};
+  n.pass(5s);
+  CHECK(n.states() == "UUn");
+  n.cut = {};
+  n.pass(2s);
+  CHECK(n.states() == "uun");
+}
+
 TEST_CASE("while failures are doubted certain evidence takes a node out, and its next heartbeat returns it") {
   ThreeNodes n;
   n.cut = {"a", "b", "c"};

@@ -308,7 +308,9 @@ def test_a_node_that_the_origin_refuses_is_taken_out_and_its_group_delivers(even
     """The address of n2 is not on the origin's list: it gets 403 for each segment."""
     nodes = ("n1", "n2", "n3")
     event.channels = [event.channel_config("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
-    refusing = origins("127.0.0.3")
+    # An address of its own: connections to an address begin at it, and may have taken the port.
+    address = f"127.77.{event.origin.port >> 8}.{event.origin.port & 255}"
+    refusing = origins(address)
     refusing.refuse()
     refusing.port = event.origin.port
     refusing.fallback = status(403)
@@ -318,7 +320,7 @@ def test_a_node_that_the_origin_refuses_is_taken_out_and_its_group_delivers(even
         place = folder / f"names_{name}"
         place.mkdir()
         views[name] = FakeDns(place, resolver_library)
-        views[name].set_addresses(origin="127.0.0.3" if name == "n2" else "127.0.0.1")
+        views[name].set_addresses(origin=address if name == "n2" else "127.0.0.1")
     origin = {"cache_node": {"origin": {"allow_special_addresses": True, "hold": "200ms"}}}
     event.start_balancer(nodes, {"balancer": {"origin": {"allow_special_addresses": True}}}, environment=views["balancer"].environment)
     for name in nodes:
