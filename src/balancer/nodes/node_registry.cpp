@@ -379,7 +379,8 @@ void NodeRegistry::end_doubt(base::SteadyTime now) {
   log_.info("balancer", "node_failures_believed", {{"failing", shared_.failing()}, {"nodes", shared_.nodes()}});
   if (now - doubted_since_ < timeout_ / 2) return;  // the heartbeats of the others were only late
   for (auto& known : known_)
-    if (!known.state.doubted.empty() && !known.reach.is_lost_for_certain(now, timeout_))
+    if (known.state.condition != NodeCondition::down && known.state.why_unhealthy.empty() &&
+        !known.reach.is_lost_for_certain(now, timeout_))
       known.reach.excuse(now + timeout_);  // a heartbeat or probe may be on its way
 }
 

@@ -130,6 +130,22 @@ TEST_CASE("the failure of one node of three is believed") {
   CHECK(n.states() == "udn");  // a second one, later, for its own reason
 }
 
+TEST_CASE("when a doubt ends, one answered probe is enough for a node that was doubted") {
+  ThreeNodes n;
+  n.blocked = {"a", "b", "c"};
+  n.pass(10s);
+  REQUIRE(n.states() == "UUU");
+  n.registry.probed("c", PingResult::answered);
+  n.registry.check();
+  CHECK(n.states() == "UUu");
+  n.registry.probed("b", PingResult::answered);
+  n.registry.check();
+  CHECK(n.states() == "uuu");
+  n.registry.probed("c", PingResult::failed);
+  n.registry.check();
+  CHECK(n.states() == "uuu");
+}
+
 TEST_CASE("a node that failed long before the others stays out while their failures are doubted") {
   ThreeNodes n;
   n.blocked = {"c"};
