@@ -380,7 +380,7 @@ void NodeRegistry::end_doubt(base::SteadyTime now) {
   if (now - doubted_since_ < timeout_ / 2) return;  // the heartbeats of the others were only late
   for (auto& known : known_)
     if (known.state.condition != NodeCondition::down && known.state.why_unhealthy.empty() &&
-        !known.reach.is_lost_for_certain(now, timeout_))
+        !known.reach.is_lost_for_certain(now, late_after(timeout_)))
       known.reach.excuse(now + timeout_);  // a heartbeat or probe may be on its way
 }
 

@@ -24,7 +24,7 @@ struct ThreeNodes {
   std::set<std::string> cut;       // heartbeats that do not arrive
   std::set<std::string> blocked;   // nodes whose probes fail
   std::set<std::string> refusing;  // nodes whose probes are refused
-  std::chrono::milliseconds time{0};
+  std::chrono::milliseconds time{0}, probe_period{1'000};
   std::int64_t sequence = 0;
 
   ThreeNodes() {
@@ -35,7 +35,7 @@ struct ThreeNodes {
     for (const auto end = time + duration; time < end; time += 100ms) {
       for (const auto& [node, phase] : phases) {
         if (time % 1000ms == phase && !cut.contains(node)) hear(node);
-        if (time % 1000ms == 0ms)
+        if (time % probe_period == 0ms)
           registry.probed(node, refusing.contains(node)  ? PingResult::refused
                                 : blocked.contains(node) ? PingResult::failed
                                                          : PingResult::answered);
@@ -128,6 +128,21 @@ TEST_CASE("the failure of one node of three is believed") {
   n.blocked = {"c"};
   n.pass(5s);
   CHECK(n.states() == "udn");  // a second one, later, for its own reason
+}
+
+TEST_CASE(
+    "nodes whose processes end at once are lost with their timeouts, although their failures are doubted before") {
+  for (const auto at : {0ms, 300ms, 600ms, 900ms}) {
+    CAPTURE(at.count());
+    ThreeNodes n;
+    n.probe_period = 200ms;
+    n.phases["c"] = 500ms;
+    n.pass(at);
+    n.cut = n.refusing = {"a", "b", "c"};
+    n.registry.connection_lost("a");
+    n.pass(2900ms);  // the last heartbeat may have been just before
+    CHECK(n.states() == "ddd");
+  }
 }
 
 TEST_CASE("when a doubt ends, one answered probe is enough for a node that was doubted") {
