@@ -269,14 +269,17 @@ def test_a_group_member_that_does_not_reach_the_origin_affects_no_viewer(event, 
     for name in nodes:
         event.wait_registered(name)
     event.wait_peers(nodes)
-    for _ in range(8):
+    lost = "tribune_cache_lost_origins_total"
+    for asked_for in range(40):
+        if asked_for >= 8 and event.nodes["n2"].metric(lost) > 0:
+            break   # n2 was the first in the order of an object, which depends on the random epoch
         path, body, target = new_segment(event)
         thread, results = many_clients(event, target, 48, nodes)
         thread.join()
         assert [(v.index % 3, v.status, v.error) for v in results if v.status != 200 or v.error or v.body != body] == []
         assert max(v.ended_at for v in results) < stretched(4), "within the time that a player waits"
         assert event.origin.count(path) <= 2
-    assert event.nodes["n2"].metric("tribune_cache_lost_origins_total") > 0
+    assert event.nodes["n2"].metric(lost) > 0
 
 
 @pytest.mark.parametrize("by", ["url", "channel", "tag"])
