@@ -199,3 +199,23 @@ TEST_CASE("what others have seen of a numbering that the records contain changes
     CHECK(balancer.viewer.problems.empty());
   }
 }
+
+TEST_CASE("an unknown epoch is continued above when either its numbers or its discontinuities are larger") {
+  struct Seen {
+    const char* what;
+    std::int64_t msn, discontinuity;
+    bool is_above;
+  };
+  for (const auto& seen : {Seen{"neither", 10, 0, false}, Seen{"only the numbers", 200'000, 0, true},
+                           Seen{"only the discontinuities", 10, 7, true}}) {
+    CAPTURE(std::string(seen.what));
+    base::ManualClock clock;
+    Timeline timeline{[](std::size_t) { return std::string("e"); }};
+    REQUIRE(timeline.observe(kTrack, live(1'000, 1'004), 0, clock.steady_now()));
+    CHECK(timeline.continue_above({"unknown", seen.msn, seen.discontinuity}, clock.steady_now()) == seen.is_above);
+    const auto shown = timeline.observe(kTrack, live(1'001, 1'005), 0, clock.steady_now());
+    REQUIRE(shown);
+    CHECK(shown->playlist->discontinuity_sequence >= seen.discontinuity);
+    CHECK(shown->playlist->media_sequence >= seen.msn);
+  }
+}
