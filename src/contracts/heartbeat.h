@@ -32,7 +32,7 @@ struct NodeExperience {
 struct ChannelAnswers {
   std::string channel;
   std::int64_t delivered = 0;
-  std::int64_t refused_in_a_row = 0;  // error statuses since the last delivered object; 0: the last one was delivered
+  std::int64_t refused_in_a_row = 0;  // objects refused since the last delivered one; 0: the last one was delivered
   bool operator==(const ChannelAnswers&) const = default;
 };
 

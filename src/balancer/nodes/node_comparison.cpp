@@ -93,8 +93,8 @@ std::string NodeComparison::refusal_of(const ComparedNode& node, base::SteadyTim
   if (known == nodes_.end()) return "";
   for (const auto& [name, channel] : known->second.channels) {
     if (channel.refused_in_a_row < kMinRefusals || now - channel.refused_at > kRefusalsCount) continue;
-    const auto refused = fmt::format("the origin refused the last {} requests of the node for channel {}",
-                                     channel.refused_in_a_row, name);
+    const auto refused =
+        fmt::format("the origin refused the node the last {} objects of channel {}", channel.refused_in_a_row, name);
     if (channel.contradicted_at != base::SteadyTime{} && now - channel.contradicted_at <= kRefusalsCount)
       return refused + ", and delivers it to other nodes";
     // Without a contradiction the requests of viewers tell whether they suffer.

@@ -20,7 +20,7 @@
 
 namespace tribune::balancer {
 
-inline constexpr std::int64_t kMinRefusals = 5;  // in a row; fewer give no finding
+inline constexpr std::int64_t kMinRefusals = 5;  // objects in a row; fewer give no finding
 /// Between the refusals of one node and a delivery to another one that contradicts them: heartbeats report a second at
 /// once.
 inline constexpr std::chrono::seconds kReportInterval{1};

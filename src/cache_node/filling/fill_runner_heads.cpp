@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/hash.h"
 #include "cache_node/filling/fill_response.h"
 #include "cache_node/filling/fill_runner.h"
 #include "contracts/canonical.h"
@@ -23,7 +24,8 @@ void FillRunner::on_head(const net::FetchHead& head) {
     candidates_.answered();
   else if (head.status >= 500)
     candidates_.failed(fmt::format("the response has status {}", head.status));
-  if (!candidate().is_node()) parts_.origin_answers.add(source_.channel, head.status);
+  if (!candidate().is_node())
+    parts_.origin_answers.add(source_.channel, base::TextHash{}(fill_->key().text), head.status);
   const bool waits = head.headers.first(contracts::kVerdictHeader).value_or("") == contracts::kVerdictWaiting;
   // The status of the origin does not show whether the route from this node works.
   if (!waits) parts_.metrics.count_result(candidate().is_node(), candidate().is_node() && head.status >= 500);

@@ -57,7 +57,7 @@ TEST_CASE("a node that the origin refuses while it delivers to another one gets 
   CHECK(states(c) == "uuu");
   pass_seconds(c, 3, "ac", "b");
   CHECK(states(c) == "unu");
-  CHECK(c.state("b").unfit.find("refused the last") != std::string::npos);
+  CHECK(c.state("b").unfit.find("refused the node the last") != std::string::npos);
   CHECK(c.state("b").unfit.find("channel demo, and delivers it to other nodes") != std::string::npos);
   pass_seconds(c, 7, "ac", "");  // it has no viewers, and requests nothing
   CHECK(states(c) == "unu");
