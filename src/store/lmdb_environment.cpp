@@ -1,39 +1,25 @@
 #include "store/lmdb_environment.h"
 
-#include <fmt/format.h>
-#include <lmdb.h>
-#include <sys/statvfs.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "base/memory.h"
+#include "store/lmdb_handles.h"
 
 namespace tribune::store {
+
+using lmdb::begin;
+using lmdb::cause_of;
+using lmdb::Cursor;
+using lmdb::error_of;
+using lmdb::Transaction;
+using lmdb::val;
+using lmdb::view;
 
 namespace {
 
 constexpr const char* kFormatTable = "_format";
 constexpr std::string_view kFormatKey = "format";
 constexpr unsigned kMaxReaders = 512;
-
-struct AbortTransaction {
-  void operator()(MDB_txn* t) const { mdb_txn_abort(t); }
-};
-using Transaction = std::unique_ptr<MDB_txn, AbortTransaction>;
-
-struct CloseCursor {
-  void operator()(MDB_cursor* c) const { mdb_cursor_close(c); }
-};
-using Cursor = std::unique_ptr<MDB_cursor, CloseCursor>;
-
-MDB_val val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
-std::string_view view(const MDB_val& v) { return {static_cast<const char*>(v.mv_data), v.mv_size}; }
-
-bool says_damaged(int code) {
-  return code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID || code == MDB_VERSION_MISMATCH ||
-         code == MDB_INCOMPATIBLE || code == MDB_PANIC;
-}
 
 /// The size of the map. A map uses address space: when RLIMIT_AS is the tightest bound, it takes at most a quarter of
 /// the space that is left. LMDB maps a larger file completely.
@@ -42,18 +28,6 @@ std::uint64_t mappable(std::uint64_t bytes) {
   if (!use || use->bound_by != base::kAddressBound) return bytes;
   constexpr std::uint64_t kPage = 4096, kLeast = 1 << 20;
   return std::max(kLeast, std::min(bytes, use->left() / 4)) / kPage * kPage;
-}
-
-base::Error error_of(int code, std::string_view what) {
-  const auto kind = says_damaged(code) ? base::ErrorKind::protocol : base::ErrorKind::io;
-  return {kind, base::Fault::tribune, true, fmt::format("{}: {}", what, mdb_strerror(code))};
-}
-
-base::Result<Transaction> begin(MDB_env* env, unsigned flags) {
-  MDB_txn* txn = nullptr;
-  if (const int code = mdb_txn_begin(env, nullptr, flags, &txn); code != 0)
-    return tl::unexpected(error_of(code, "cannot begin a transaction"));
-  return Transaction(txn);
 }
 
 }  // namespace
@@ -212,18 +186,9 @@ int LmdbEnvironment::rewrite_format(MDB_txn* txn) {
   return mdb_put(txn, format, &key, &value, 0);
 }
 
-/// LMDB reports EIO for a write that was carried out in part, which is how a disk becomes full.
-int LmdbEnvironment::cause_of(int code) const {
-  const char* path = nullptr;
-  struct statvfs disk {};
-  const bool is_full =
-      code == EIO && mdb_env_get_path(env_, &path) == 0 && ::statvfs(path, &disk) == 0 && disk.f_bavail == 0;
-  return is_full ? ENOSPC : code;
-}
-
 WriteOutcome LmdbEnvironment::write(const std::vector<Change>& changes) {
   WriteOutcome outcome;
-  const int code = cause_of(apply(changes, false));
+  const int code = cause_of(env_, apply(changes, false));
   if (code == 0) {
     outcome.written = Written::all;
     return outcome;

@@ -75,7 +75,6 @@ class LmdbEnvironment {
   int apply(const std::vector<Change>&, bool erasures_only);
   int rewrite_format(MDB_txn*);
   int check_size(MDB_txn*) const;
-  int cause_of(int code) const;
   std::uint64_t bytes_for_erasures() const;
 
   MDB_env* env_;

@@ -1,18 +1,16 @@
-// Opening: ownership of the directory, the check of its file, and setting a damaged file aside.
+// Opening: the check of the file, and setting a damaged file aside.
 #include "store/store.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "store/lmdb_environment.h"
 #include "store/lmdb_file_check.h"
 #include "store/lmdb_store.h"
+#include "store/owned_directory.h"
 
 namespace tribune::store {
 
@@ -21,16 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 base::Error io_error(std::string text) { return {base::ErrorKind::io, base::Fault::tribune, false, std::move(text)}; }
-
-base::Result<std::unique_ptr<base::File>> own(const fs::path& directory) {
-  const auto path = (directory / "owner.lock").string();
-  auto file = std::make_unique<base::File>(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
-  if (file->fd() < 0) return tl::unexpected(io_error(fmt::format("cannot open {}: {}", path, std::strerror(errno))));
-  if (::flock(file->fd(), LOCK_EX | LOCK_NB) != 0)
-    return base::failure(base::ErrorKind::conflict, base::Fault::tribune,
-                         directory.string() + " is in use by another store");
-  return file;
-}
 
 /// Renames the data file to the first free "data.mdb.set-aside-N"; the rename is durable when it returns.
 base::Result<std::string> rename_aside(const fs::path& directory) {
@@ -52,10 +40,7 @@ base::Result<std::string> rename_aside(const fs::path& directory) {
 
 base::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, base::Log& log) {
   const fs::path directory(options.directory);
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) return tl::unexpected(io_error(fmt::format("cannot create {}: {}", options.directory, error.message())));
-  auto owner = own(directory);
+  auto owner = own_directory(options.directory);
   if (!owner) return tl::unexpected(owner.error());
 
   std::optional<std::string> aside;

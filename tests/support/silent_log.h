@@ -1,5 +1,5 @@
 #pragma once
-// The settings of a log that writes nothing.
+// A log that writes nothing, and its settings.
 
 #include "base/log.h"
 
@@ -9,6 +9,11 @@ inline base::LogSettings silent() {
   base::LogSettings settings;
   settings.level = base::LogLevel::off;
   return settings;
+}
+
+inline base::Log& silent_log() {
+  static base::Log log(silent());
+  return log;
 }
 
 }  // namespace tribune::test
