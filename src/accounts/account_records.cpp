@@ -1,0 +1,125 @@
+#include "accounts/account_records.h"
+
+#include "base/json.h"
+
+namespace tribune::accounts {
+namespace {
+
+using base::json::Value;
+using base::json::Writer;
+
+std::int64_t milliseconds_of(base::WallTime time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
+}
+
+base::WallTime time_of(std::int64_t milliseconds) { return base::WallTime(std::chrono::milliseconds(milliseconds)); }
+
+/// A parsed record whose members are taken one by one; `is_valid` is false once one of them was absent or wrong.
+struct RecordReader {
+  explicit RecordReader(std::string_view text) {
+    if (auto parsed = base::json::parse(text)) value = std::move(*parsed);
+    is_valid = value.is(base::json::Kind::object);
+  }
+  std::string text(std::string_view name) {
+    const auto found = value.text(name);
+    is_valid = is_valid && found;
+    return std::string(found.value_or(""));
+  }
+  std::uint64_t id(std::string_view name) {
+    const auto found = parse_id(value.text(name).value_or(""));
+    is_valid = is_valid && found;
+    return found.value_or(0);
+  }
+  std::int64_t number(std::string_view name) {
+    const auto found = value.whole(name);
+    is_valid = is_valid && found && *found >= 0;
+    return found.value_or(0);
+  }
+  base::WallTime time(std::string_view name) { return time_of(number(name)); }
+  template <class T>
+  std::optional<T> result(T made) const {
+    if (!is_valid) return std::nullopt;
+    return made;
+  }
+
+  Value value;
+  bool is_valid = false;
+};
+
+}  // namespace
+
+std::string to_record(const Account& account) {
+  Writer w;
+  w.begin_object().member("id", to_text(account.id)).member("login", account.login);
+  w.member("state", to_string(account.state)).member("reason", account.reason);
+  w.member("password_hash", account.password_hash).member("password_version", account.password_version);
+  w.member("created", milliseconds_of(account.created));
+  return w.end_object().take();
+}
+
+std::optional<Account> account_of_record(std::string_view text) {
+  RecordReader reader(text);
+  Account account;
+  account.id = reader.id("id");
+  account.login = reader.text("login");
+  const auto state = parse_account_state(reader.text("state"));
+  if (!state) return std::nullopt;
+  account.state = *state;
+  account.reason = reader.text("reason");
+  account.password_hash = reader.text("password_hash");
+  account.password_version = static_cast<std::uint32_t>(reader.number("password_version"));
+  account.created = reader.time("created");
+  return reader.result(std::move(account));
+}
+
+std::string to_record(const Device& device) {
+  Writer w;
+  w.begin_object().member("id", to_text(device.id)).member("account", to_text(device.account));
+  w.member("name", device.name).member("generation", device.generation);
+  w.member("created", milliseconds_of(device.created)).member("refreshed", milliseconds_of(device.refreshed));
+  return w.end_object().take();
+}
+
+std::optional<Device> device_of_record(std::string_view text) {
+  RecordReader reader(text);
+  Device device;
+  device.id = reader.id("id");
+  device.account = reader.id("account");
+  device.name = reader.text("name");
+  device.generation = static_cast<std::uint32_t>(reader.number("generation"));
+  device.created = reader.time("created");
+  device.refreshed = reader.time("refreshed");
+  return reader.result(std::move(device));
+}
+
+std::string to_record(const Revocation& revocation) {
+  Writer w;
+  w.begin_object().member("number", revocation.number).member("device", to_text(revocation.device));
+  return w.member("at", milliseconds_of(revocation.at)).end_object().take();
+}
+
+std::optional<Revocation> revocation_of_record(std::string_view text) {
+  RecordReader reader(text);
+  Revocation revocation;
+  revocation.number = static_cast<std::uint64_t>(reader.number("number"));
+  revocation.device = reader.id("device");
+  revocation.at = reader.time("at");
+  return reader.result(revocation);
+}
+
+std::string to_record(const StoredResetCode& stored) {
+  Writer w;
+  w.begin_object().member("code_hash", stored.code.code_hash);
+  return w.member("expires", milliseconds_of(stored.code.expires)).member("wrong", stored.wrong).end_object().take();
+}
+
+std::optional<StoredResetCode> reset_code_of_record(std::string_view text) {
+  RecordReader reader(text);
+  StoredResetCode stored;
+  stored.code.code_hash = reader.text("code_hash");
+  stored.code.expires = reader.time("expires");
+  stored.wrong = static_cast<unsigned>(reader.number("wrong"));
+  return reader.result(std::move(stored));
+}
+
+}  // namespace tribune::accounts
