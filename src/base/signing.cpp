@@ -21,7 +21,8 @@ std::string mac_of(State state, std::string_view message) {
   return std::string(reinterpret_cast<const char*>(whole), kMacBytes);
 }
 
-constexpr std::array<std::string_view, 6> kPurposes = {"link", "token", "receipt", "heartbeat", "ticket", "peer"};
+constexpr std::array<std::string_view, 8> kPurposes = {"link",   "token", "receipt", "heartbeat",
+                                                       "ticket", "peer",  "refresh", "known device"};
 
 using Key = std::array<unsigned char, crypto_auth_hmacsha256_BYTES>;
 using Nonce = std::array<unsigned char, crypto_stream_xchacha20_NONCEBYTES>;

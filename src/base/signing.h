@@ -32,7 +32,7 @@ inline constexpr std::size_t kMacBytes = 16;
 /// two key blocks of each purpose are hashed once.
 class KeyRing {
  public:
-  enum class Purpose { link, token, receipt, heartbeat, ticket, peer };
+  enum class Purpose { link, token, receipt, heartbeat, ticket, peer, refresh, known_device };
 
   /// The keys in order of preference; empty means that nothing can be signed or verified.
   explicit KeyRing(std::vector<SigningKey> keys);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/encoding.h"
 #include "base/rfc3339.h"
 #include "base/text_file.h"
 
@@ -25,6 +26,11 @@ std::string check_key_id(const std::string& id) {
 std::string check_time(const std::string& text) {
   if (text.empty() || base::parse_rfc3339(text)) return "";
   return "must be a time as in RFC 3339 between 1970 and 2261, for example 2026-06-01T20:00:00Z";
+}
+
+std::string check_public_key(const std::string& text) {
+  const auto bytes = base::from_base64url(text);
+  return bytes && base::is_public_key(*bytes) ? "" : "must be an Ed25519 public key: 43 characters of base64url";
 }
 
 std::string check_key(const KeySettings& key) {
@@ -77,6 +83,22 @@ const config::Section<KeySettings>& key_section() {
                 "Time (RFC 3339) from which on the key neither signs nor verifies. Empty: the key does not expire.",
                 check_time, "a time as in RFC 3339, or empty")
           .check(check_key);
+  return section;
+}
+
+const config::Section<AccountKeySettings>& account_key_section() {
+  static const auto section =
+      config::Section<AccountKeySettings>("account_keys", "The public half of a key that signs account tokens.")
+          .text("id", &AccountKeySettings::id, "The id of the key, which account tokens contain.", check_key_id,
+                "1 to 16 characters of a-z and 0-9")
+          .required()
+          .text("public_key", &AccountKeySettings::public_key,
+                "The public half of the key (Ed25519, RFC 8032), which is no secret.", check_public_key,
+                "43 characters of base64url")
+          .required()
+          .text("not_after", &AccountKeySettings::not_after,
+                "Time (RFC 3339) from which on the key no longer verifies. Empty: the key does not expire.", check_time,
+                "a time as in RFC 3339, or empty");
   return section;
 }
 
@@ -193,6 +215,7 @@ std::string twice_named(const std::vector<T>& entries, std::string_view what) {
 std::string check_event(const Event& event) {
   if (event.keys.empty()) return "keys must have at least one key";
   if (auto wrong = twice_named(event.keys, "key"); !wrong.empty()) return wrong;
+  if (auto wrong = twice_named(event.account_keys, "account key"); !wrong.empty()) return wrong;
   return twice_named(event.channels, "channel");
 }
 
@@ -238,6 +261,10 @@ const config::Section<Event>& event_section() {
                     "have not expired verify. To rotate, add the new key in second position on all machines, then move "
                     "it to the first position, then set not_after on the old key.")
           .required()
+          .sections("account_keys", &Event::account_keys, account_key_section(),
+                    "Public keys that verify the account tokens which the api role signs. To rotate, add the public "
+                    "half of the new key on all machines before the api signs with it, and set not_after on the old "
+                    "key or remove it once the tokens that it signed have expired.")
           .sections("channels", &Event::channels, channel_section(), "The channels of the event.")
           .duration("clock_skew", &Event::clock_skew, {1s, 1h},
                     "Maximum difference between the clocks of the event's machines, including the transit time of a "
@@ -265,6 +292,19 @@ base::Result<base::KeyRing> key_ring(const Event& event) {
     keys.push_back(std::move(key));
   }
   return base::KeyRing(std::move(keys));
+}
+
+base::Result<AccountTokenKeys> account_token_keys(const Event& event) {
+  std::vector<AccountKey> keys;
+  for (const auto& [id, public_key, not_after] : event.account_keys) {
+    auto wrong = check_public_key(public_key);
+    if (wrong.empty()) wrong = check_time(not_after);
+    if (!wrong.empty())
+      return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "account key " + id + ": " + wrong);
+    // An empty time is no time, and the key has no end.
+    keys.push_back({id, *base::from_base64url(public_key), base::parse_rfc3339(not_after)});
+  }
+  return AccountTokenKeys(std::move(keys));
 }
 
 }  // namespace tribune::contracts

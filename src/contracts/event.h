@@ -1,5 +1,5 @@
 #pragma once
-// The settings that all roles of one event share: channels and signing keys. The section "event" of a
+// The settings that all roles of one event share: channels, signing keys and public keys. The section "event" of a
 // configuration. Values; immutable once read.
 
 #include <chrono>
@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/signing.h"
 #include "config/section.h"
+#include "contracts/account_token.h"
 #include "hls/limits.h"
 
 namespace tribune::contracts {
@@ -59,8 +60,16 @@ struct KeySettings {
   std::string not_after;    // RFC 3339 time, or empty
 };
 
+/// The public half of a key with which the api signs account tokens. The private half is in the settings of the api.
+struct AccountKeySettings {
+  std::string id;
+  std::string public_key;  // base64url of 32 bytes
+  std::string not_after;   // RFC 3339 time, or empty
+};
+
 struct Event {
   std::vector<KeySettings> keys;
+  std::vector<AccountKeySettings> account_keys;
   std::vector<Channel> channels;
   std::chrono::milliseconds clock_skew{30'000};  // tolerated between the clocks of an event's machines
 
@@ -72,5 +81,9 @@ const config::Section<Event>& event_section();
 /// The ring for the event's keys. Reads secret files and blocks: do not call it on an event loop. Errors: a secret file
 /// that cannot be read, or a secret that is too short; the secret itself is never in the text.
 base::Result<base::KeyRing> key_ring(const Event&);
+
+/// The keys that verify account tokens; none when the event names none. Errors: invalid_input for a key or a time that
+/// event_section() refuses.
+base::Result<AccountTokenKeys> account_token_keys(const Event&);
 
 }  // namespace tribune::contracts

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/encoding.h"
 #include "base/rfc3339.h"
 #include "config/settings.h"
 
@@ -127,4 +128,53 @@ TEST_CASE("a secret is read from its file without the line end") {
   REQUIRE_FALSE(missing);
   CHECK(names(missing.error().text, file));
   CHECK(rmdir(directory.c_str()) == 0);
+}
+
+TEST_CASE("the account keys of an event verify the tokens of their private halves, each until its end") {
+  const auto signer = AccountTokenSigner::make({{"a1", std::string(base::kSeedBytes, 'a')}});
+  REQUIRE(signer);
+  const auto public_key = base::to_base64url(signer->keys().front().public_key);
+  CHECK(public_key.size() == 43);
+  const auto outcome = read_event("{" + kKeys + R"(,"account_keys":[{"id":"a1","public_key":")" + public_key +
+                                  R"(","not_after":"2026-06-01T20:00:00Z"}]})");
+  REQUIRE(outcome.settings);
+  const auto keys = account_token_keys(outcome.settings->get<Event>("event"));
+  REQUIRE(keys);
+  const auto end = *base::parse_rfc3339("2026-06-01T20:00:00Z");
+  const auto text = signer->sign({1, 2, base::unix_seconds(end - 1min), base::unix_seconds(end + 1min)});
+  CHECK(keys->read(text, end - 1s, 30s));
+  CHECK_FALSE(keys->read(text, end, 30s));
+}
+
+TEST_CASE("an event without account keys verifies no account token") {
+  const auto outcome = read_event("{" + kKeys + "}");
+  REQUIRE(outcome.settings);
+  CHECK(outcome.settings->get<Event>("event").account_keys.empty());
+  const auto keys = account_token_keys(outcome.settings->get<Event>("event"));
+  REQUIRE(keys);
+  CHECK(keys->fingerprint() == AccountTokenKeys().fingerprint());
+}
+
+TEST_CASE("invalid account keys are refused with their key and what is allowed") {
+  const auto key = base::to_base64url(base::PrivateSigningKey::from_seed(std::string(32, 'a'))->public_key());
+  const auto problem = [&](const std::string& account_keys) {
+    return problem_of("{" + kKeys + R"(,"account_keys":[)" + account_keys + "]}");
+  };
+  const auto with_key = [](const std::string& text) { return R"({"id":"a1","public_key":")" + text + R"("})"; };
+  for (const auto& wrong : {std::string(), key.substr(1), key + "A", key + "=", "!" + key.substr(1),
+                            base::to_base64url(std::string(32, '\0'))}) {
+    const auto text = problem(with_key(wrong));
+    CHECK(names(text, "event.account_keys[0].public_key"));
+    CHECK(names(text, "43 characters of base64url"));
+  }
+  CHECK(names(problem(with_key(key) + "," + with_key(key)), "account key id \"a1\" is used twice"));
+  CHECK(names(problem(R"({"id":"A1","public_key":")" + key + R"("})"), "event.account_keys[0].id"));
+  CHECK(names(problem(R"({"id":"a1"})"), "public_key"));
+  CHECK(names(problem(R"({"public_key":")" + key + R"("})"), "id"));
+  CHECK(names(problem(R"({"id":"a1","public_key":")" + key + R"(","not_after":"soon"})"), "not_after"));
+  Event event;
+  event.account_keys = {{"a1", "short", ""}};
+  CHECK_FALSE(account_token_keys(event));
+  event.account_keys = {{"a1", key, "soon"}};
+  CHECK_FALSE(account_token_keys(event));
 }
