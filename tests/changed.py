@@ -21,7 +21,7 @@ from rules import declared_libraries  # noqa: E402
 # every build (mark every_build), which runs after each change of src/.
 SCENARIOS = {
     "src/access": ["admission", "live_event/test_expired_sessions.py"],
-    "src/api": ["routing/test_client_reports.py", "process/test_reload_and_shutdown.py"],
+    "src/api": ["harness_checks/test_api_description.py", "routing/test_client_reports.py", "process/test_reload_and_shutdown.py"],
     "src/app": ["process"],
     "src/balancer": ["live_event", "routing/test_node_selection.py"],
     "src/balancer/access_http": ["admission"],
@@ -55,7 +55,7 @@ SCENARIOS = {
     "tests/e2e/harness": ["harness_checks"],
 }
 PLAYERS = {
-    "web": ["test_page_unit_tests.py", "test_media_playlist_source.py", "test_page_in_the_queue.py"],
+    "web": ["test_page_unit_tests.py", "test_api_docs.py", "test_media_playlist_source.py", "test_page_in_the_queue.py"],
     "src/web": ["test_media_playlist_source.py"],
 }
 

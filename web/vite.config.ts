@@ -8,12 +8,15 @@ export default defineConfig({
     target: "es2020",
     outDir: "dist",
     assetsDir: "assets",
-    chunkSizeWarningLimit: 800,
+    chunkSizeWarningLimit: 1700,
     modulePreload: { polyfill: false },
-    rollupOptions: { output: { manualChunks: { hls: ["hls.js"] } } },
+    rollupOptions: {
+      input: ["index.html", "api/docs/index.html"], // the viewer page and the description of the API
+      output: { manualChunks: { hls: ["hls.js"], swagger_ui: ["swagger-ui-dist/swagger-ui-es-bundle.js"] } },
+    },
   },
   server: {
     port: 5173,
-    proxy: { "/api": "http://127.0.0.1:8080", "/live": "http://127.0.0.1:8080" },
+    proxy: { "/api/v1": "http://127.0.0.1:8080", "/live": "http://127.0.0.1:8080" },
   },
 });

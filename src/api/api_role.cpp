@@ -133,7 +133,7 @@ class ApiRole final : public runtime::Role {
     const auto& event = settings.get<contracts::Event>("event");
     const auto& own = settings.get<ApiSettings>("api");
     auto next = std::make_shared<const Documents>(Documents{
-        made(channels_document(event, own)), made(caches_document(own)), made(openapi_document(services_.version))});
+        made(channels_document(event, own)), made(caches_document(own)), made(std::string(openapi_document()))});
     const std::lock_guard lock(mutex_);
     documents_ = std::move(next);
   }

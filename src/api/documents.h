@@ -1,5 +1,5 @@
 #pragma once
-// The JSON documents of the API. Pure functions; the documents depend on the configuration only, so each is created
+// The JSON documents of the API. Pure functions; the documents depend on the configuration at most, so each is created
 // once per configuration.
 
 #include <string>
@@ -16,7 +16,8 @@ std::string channels_document(const contracts::Event&, const ApiSettings&);
 /// GET /api/v1/caches: {"caches": [{id, url, ping_url}]}
 std::string caches_document(const ApiSettings&);
 
-/// GET /api/v1/openapi.json: the OpenAPI 3.1 description of all routes of this role.
-std::string openapi_document(std::string_view version);
+/// GET /api/v1/openapi.json: the text of src/api/openapi.json, which describes all routes of this role. CMake makes the
+/// definition from that file.
+std::string_view openapi_document();
 
 }  // namespace tribune::api

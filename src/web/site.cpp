@@ -79,6 +79,15 @@ SiteFile make_file(std::string_view path, std::string bytes, const Compress& com
   return file;
 }
 
+/// Relative links in the page of a folder are valid only at a URL that ends with '/'.
+http::Response to_folder(const http::Request& request) {
+  http::Response response;
+  response.status = 308;
+  response.headers.set("Location", request.path + "/");
+  response.headers.set("Cache-Control", "no-cache");
+  return response;
+}
+
 base::BytesSlice whole(const base::SharedBytes& bytes) { return {bytes, 0, bytes->size()}; }
 
 }  // namespace
@@ -125,6 +134,7 @@ const SiteFile* Site::find(std::string_view path) const {
 
 http::Response Site::answer(const http::Request& request) const {
   const auto* file = find(request.path);
+  if (!file && find(request.path + "/")) return to_folder(request);
   if (!file) return http::problem(http::problems::not_found, "The viewer page has no file with this name.");
   const bool packed = file->gzip && http::accepts_gzip(request.headers);
   const auto& etag = packed ? file->gzip_etag : file->etag;

@@ -46,7 +46,8 @@ class Site {
   /// none.
   const SiteFile* find(std::string_view path) const;
 
-  /// The response to a GET or HEAD: 200, 304, 412, or a 404 problem.
+  /// The response to a GET or HEAD: 200, 304, 412, 308 to the path with a '/' for a folder with an index.html, or a 404
+  /// problem.
   http::Response answer(const http::Request&) const;
 
   std::size_t files() const { return files_.size(); }

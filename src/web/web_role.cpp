@@ -18,9 +18,10 @@ struct WebSettings {
 
 const config::Section<WebSettings>& web_section() {
   static const auto section =
-      config::Section<WebSettings>("web", "The role that serves the viewer page.")
+      config::Section<WebSettings>(
+          "web", "The role that serves the viewer page, and /api/docs with the description of the API.")
           .text("folder", &WebSettings::folder,
-                "Directory with the built page: every file in it is read into memory at the start and on SIGHUP. The "
+                "Directory with the built pages: every file in it is read into memory at the start and on SIGHUP. The "
                 "path is relative to the working directory of the process.",
                 config::check_not_empty, "not empty");
   return section;

@@ -1,5 +1,5 @@
 #pragma once
-// The role "web": serves the built viewer page from memory, on the front listener.
+// The role "web": serves the built pages from memory, on the front listener.
 
 #include <string>
 

@@ -2,6 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <iterator>
+#include <set>
+
 #include "base/json.h"
 #include "contracts/event.h"
 #include "support/fake_exchange.h"
@@ -56,29 +62,48 @@ struct Server {
 
 }  // namespace
 
-TEST_CASE("every route of the API is described, and every described path is a route") {
+TEST_CASE("every route of the API is described, and every described operation is a route") {
   Server h;
   REQUIRE(h.role->start());
+  std::set<std::string> routes, operations;
+  for (const auto& route : h.role->front_routes())
+    for (const auto method : route.methods)
+      routes.insert(std::string(http::to_string(method)) + " " + std::string(route.pattern));
   const auto document = base::json::parse(h.get("/api/v1/openapi.json")->body());
   REQUIRE(document);
-  const auto* paths = document->find("paths");
-  REQUIRE(paths);
-  CHECK(paths->object.size() == h.role->front_routes().size());
-  for (const auto& path : paths->object) {
-    CAPTURE(path.name);
-    if (!path.value.find("get")) continue;
-    const auto answer = h.get(path.name);
+  for (const auto& path : document->find("paths")->object)
+    for (const auto& operation : path.value.object) {
+      auto method = operation.name;
+      std::transform(method.begin(), method.end(), method.begin(), [](unsigned char c) { return std::toupper(c); });
+      operations.insert(method + " " + path.name);
+    }
+  CHECK(routes.size() >= 7);
+  CHECK(routes == operations);
+}
+
+TEST_CASE("the documents of the API are JSON, and the description is the text of the file") {
+  Server h;
+  REQUIRE(h.role->start());
+  for (const auto* path : {"/api/v1/channels", "/api/v1/caches", "/api/v1/openapi.json"}) {
+    CAPTURE(path);
+    const auto answer = h.get(path);
     CHECK(answer->status() == 200);
     CHECK(answer->header("Content-Type") == "application/json");
     CHECK(base::json::parse(answer->body()).has_value());
   }
+  std::ifstream file("src/api/openapi.json", std::ios::binary);
+  REQUIRE(file);
+  CHECK(h.get("/api/v1/openapi.json")->body() == std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
 TEST_CASE("the API's responses can be revalidated") {
   Server h;
   const auto first = h.get("/api/v1/channels");
   const auto etag = first->header("ETag");
-  CHECK(h.get("/api/v1/channels", {{"If-None-Match", etag}})->status() == 304);
+  for (const auto* path : {"/api/v1/channels", "/api/v1/openapi.json"}) {
+    const auto mark = h.get(path)->header("ETag");
+    CHECK(h.get(path, {{"If-None-Match", mark}})->status() == 304);
+  }
   CHECK(h.get("/api/v1/caches", {{"If-None-Match", etag}})->status() == 200);
 }
 

@@ -71,13 +71,14 @@ TEST_CASE("caches are listed with the URL to ping") {
   CHECK(caches_document({}) == R"({"caches":[]})");
 }
 
-TEST_CASE("the OpenAPI document describes every path, and every reference in it can be resolved") {
-  const auto document = parsed(openapi_document("1.2.3"));
+TEST_CASE("the description is OpenAPI 3.1 in ASCII, and every reference in it can be resolved") {
+  const std::string text(openapi_document());
+  CHECK(std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; }));
+  const auto document = parsed(text);
   CHECK(document.text("openapi") == "3.1.0");
-  CHECK(document.find("info")->text("version") == "1.2.3");
   std::set<std::string> references;
   collect_references(document, references);
-  CHECK(references.size() == 11);
+  CHECK(references.size() > 20);
   for (const auto& reference : references) {
     CAPTURE(reference);
     const base::json::Value* at = &document;
@@ -172,7 +173,7 @@ TEST_CASE("the balancer in the same process is requested at the address of the f
 TEST_CASE("the API's documents have the members that its schema requires") {
   ApiSettings settings;
   settings.caches = {{"stadium", "http://s:81"}};
-  const auto document = parsed(openapi_document("1"));
+  const auto document = parsed(std::string(openapi_document()));
   const auto& schemas = *document.find("components")->find("schemas");
   const auto channels = parsed(channels_document(two_channels(), settings));
   const auto caches = parsed(caches_document(settings));

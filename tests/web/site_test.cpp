@@ -64,6 +64,18 @@ TEST_CASE("the root and a folder are served with their index.html") {
   CHECK(body_of(site->answer(get("/help/"))) == "help");
 }
 
+TEST_CASE("a folder without the slash at the end is redirected to the path with it") {
+  Folder folder;
+  folder.write("api/docs/index.html", "docs");
+  const auto site = load(folder);
+  const auto redirected = site->answer(get("/api/docs"));
+  CHECK(redirected.status == 308);
+  CHECK(redirected.headers.first("Location") == "/api/docs/");
+  CHECK(body_of(site->answer(get("/api/docs/"))) == "docs");
+  CHECK(site->answer(get("/api")).status == 404);
+  CHECK(site->answer(get("/api/")).status == 404);
+}
+
 TEST_CASE("a file has the content type of its suffix, and nosniff") {
   Folder folder;
   folder.write("assets/app.js", "run()");

@@ -4,27 +4,37 @@ import collections
 import json
 import time
 
-from .raw_client import split_url
+from . import api_description
+from .raw_client import Response, request_bytes, split_url
 from .waiting import pace, stretched
 
 
 async def call(address, method, target, body=b"", patience=30.0):
-    """(status, json) over one connection; None when the server cannot be reached."""
+    """(status, json) over one connection; None when the server cannot be reached. Fails when a response differs from the description of the API."""
     host, port = address.rsplit(":", 1)
+    headers = {"Connection": "close", "Content-Type": "application/json"}
     writer = None
     try:
         reader, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), stretched(patience))
-        head = f"{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
-        data = await asyncio.wait_for(reader.read(-1), stretched(patience))
-        first, _, rest = data.partition(b"\r\n\r\n")
-        status = int(first.split(b" ", 2)[1])
-        return status, json.loads(rest) if rest[:1] == b"{" else rest.decode("utf-8", "replace")
+        writer.write(request_bytes(target, method, headers, body, address))
+        response = whole_response(await asyncio.wait_for(reader.read(-1), stretched(patience)))
+        api_description.check(method, target, headers, body, response)
+        return response.status, json.loads(response.body) if response.body[:1] == b"{" else response.body.decode("utf-8", "replace")
     except (OSError, asyncio.TimeoutError, ValueError, IndexError):
         return None
     finally:
         if writer:
             writer.close()
+
+
+def whole_response(data):
+    """The response in these bytes. Errors: ValueError or IndexError when the connection ended within it."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    response = Response(int(first.split(" ", 2)[1]), "", [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)], body)
+    if len(body) < int(response.header("Content-Length", "0")):
+        raise ValueError("the response was cut")
+    return response
 
 
 class Client:

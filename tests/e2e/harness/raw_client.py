@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 
+from . import api_description
 from .waiting import stretched
 
 
@@ -196,14 +197,18 @@ def split_url(url):
     return (address if ":" in address.split("]")[-1] else address + ":80"), slash + target or "/"
 
 
-def fetch(url, method="GET", headers=(), body=b"", timeout=10.0, source=None):
-    """One request on its own connection; redirects are not followed. Methods that write have the Content-Type of JSON unless the headers have another one."""
+def fetch(url, method="GET", headers=(), body=b"", timeout=10.0, source=None, breaks_api=False):
+    """One request on its own connection; redirects are not followed. Methods that write have the Content-Type of JSON unless the headers have another one.
+    Requests to /api/v1 and their responses are compared with the description of the API; `breaks_api` says that the request is meant to be invalid."""
     address, target = split_url(url)
     headers = dict(headers)
     if method not in ("GET", "HEAD", "OPTIONS") and "Content-Type" not in headers:
         headers["Content-Type"] = "application/json"
     with Connection(address, timeout, source) as connection:
-        return connection.request(target, method, {"Connection": "close", **headers}, body)
+        response = connection.request(target, method, {"Connection": "close", **headers}, body)
+    if response.complete:
+        api_description.check(method, target, headers, body, response, breaks_api)
+    return response
 
 
 def parse_responses(data):

@@ -60,7 +60,7 @@ def test_an_invalid_report_is_rejected_and_changes_nothing(event):
     for body in (b"", b"[]", b"{", {}, {"gone": 1}, {"gone": "../x"}, {"gone": "stadium", "node": "x"}, {"reachable": "x"}, {"reachable": [{}]},
                  {"reachable": [{"receipt": "a,b"}]}, {"reachable": [{"receipt": "a", "rtt_ms": -1}]}, {"reachable": [{"receipt": "a"}] * 9},
                  {"gone": "stadium", "reachable": [{"receipt": "a", "rtt_ms": "1"}]}, b'{"gone":"' + b"x" * 8000 + b'"}'):
-        answer = report(event, session, body)
+        answer = report(event, session, body, breaks_api=True)
         assert answer.status == 400 and answer.header("Content-Type") == "application/problem+json", (body, answer)
     forged = session[:-6] + ("A" if session[-6] != "A" else "B") + session[-5:]
     assert report(event, forged, {"gone": "stadium"}).json["type"] == "/problems/session-invalid"
