@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/access_client.h"
+#include "api/api_accounts.h"
 #include "api/api_settings.h"
 #include "api/documents.h"
 #include "base/bytes.h"
@@ -50,6 +51,7 @@ class ApiRole final : public runtime::Role {
   ApiRole(const config::Settings& settings, runtime::Services& services)
       : services_(services),
         settings_at_start_(road_settings(settings)),
+        own_at_start_(settings.get<ApiSettings>("api")),
         access_(services.clock, services.log, services.metrics, services.workers.size()) {
     publish(settings);
   }
@@ -57,41 +59,59 @@ class ApiRole final : public runtime::Role {
   std::string_view name() const override { return "api"; }
 
   std::vector<runtime::Route> front_routes() override {
-    return {route("/api/v1/channels", &Documents::channels),
-            route("/api/v1/caches", &Documents::caches),
-            route("/api/v1/openapi.json", &Documents::openapi),
-            {{http::Method::post},
-             "/api/v1/access",
-             [this](auto& worker, auto exchange, const auto&) { access_.open(worker, std::move(exchange)); }},
-            {{http::Method::post},
-             "/api/v1/sessions/{session}/reports",
-             [this](auto& worker, auto exchange, const auto& parameters) {
-               access_.report(worker, std::move(exchange), parameters["session"]);
-             }},
-            stop_route(http::Method::del, "/api/v1/access/{session}"),
-            stop_route(http::Method::post, "/api/v1/access/{session}/stop")};
+    std::vector<runtime::Route> routes{
+        route("/api/v1/channels", &Documents::channels),
+        route("/api/v1/caches", &Documents::caches),
+        route("/api/v1/openapi.json", &Documents::openapi),
+        {{http::Method::post},
+         "/api/v1/access",
+         [this](auto& worker, auto exchange, const auto&) { access_.open(worker, std::move(exchange)); }},
+        {{http::Method::post},
+         "/api/v1/sessions/{session}/reports",
+         [this](auto& worker, auto exchange, const auto& parameters) {
+           access_.report(worker, std::move(exchange), parameters["session"]);
+         }},
+        stop_route(http::Method::del, "/api/v1/access/{session}"),
+        stop_route(http::Method::post, "/api/v1/access/{session}/stop")};
+    if (accounts_)
+      for (auto& of_accounts : accounts_->routes()) routes.push_back(std::move(of_accounts));
+    return routes;
   }
 
   base::Status start() override {
+    if (!own_at_start_.accounts.state_dir.empty()) {
+      auto opened = ApiAccounts::open(own_at_start_, settings_at_start_.event.clock_skew, services_);
+      if (!opened) return tl::unexpected(opened.error());
+      accounts_ = std::move(*opened);
+    }
     auto& loop = services_.workers.front()->loop;
-    loop.post([this, &loop] { look_ = loop.every(std::chrono::seconds(1), [this] { key_watch_.look(); }); });
+    loop.post([this, &loop] { look_ = loop.every(std::chrono::seconds(1), [this] { tick(); }); });
     return set_road(settings_at_start_);
   }
 
   base::Status reload(const config::Settings& settings) override {
     if (auto set = set_road(road_settings(settings)); !set) return set;
     publish(settings);
+    if (accounts_) accounts_->apply(settings.get<ApiSettings>("api"));
     return {};
   }
 
   base::Status ready() const override {
     const auto why = key_watch_.trouble();
-    if (why.empty()) return {};
+    if (why.empty()) return accounts_ ? accounts_->health() : base::Status{};
     return base::failure(base::ErrorKind::unavailable, base::Fault::tribune, why);
   }
-  void describe(base::json::Writer& w) const override { key_watch_.describe(w); }
+  void describe(base::json::Writer& w) const override {
+    key_watch_.describe(w);
+    if (accounts_) accounts_->describe(w);
+  }
 
  private:
+  void tick() {
+    key_watch_.look();
+    if (accounts_) accounts_->tick();
+  }
+
   runtime::Route route(std::string_view pattern, CachedDocument Documents::*which) {
     return {{http::Method::get}, pattern, [this, which](auto&, auto exchange, const auto&) {
               exchange->reply(answer(exchange->request(), (*documents()).*which));
@@ -145,10 +165,12 @@ class ApiRole final : public runtime::Role {
 
   runtime::Services& services_;
   const BalancerEndpointSettings settings_at_start_;
+  const ApiSettings own_at_start_;
   AccessClient access_;
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "api"};
-  net::Timer look_;           // on the first worker's loop
-  mutable std::mutex mutex_;  // guards documents_
+  std::unique_ptr<ApiAccounts> accounts_;  // null without accounts.state_dir
+  net::Timer look_;                        // on the first worker's loop
+  mutable std::mutex mutex_;               // guards documents_
   std::shared_ptr<const Documents> documents_;
 };
 

@@ -24,6 +24,18 @@ const config::Section<CacheSettings>& cache_section() {
   return section;
 }
 
+const config::Section<RequestLimitSettings>& limit_section() {
+  static const auto section =
+      config::Section<RequestLimitSettings>("limits", "Limits on requests.")
+          .whole(
+              "max_requests_per_address", &RequestLimitSettings::max_requests_per_address, {1, 10'000'000},
+              "Maximum number of requests of one client address (IPv6: one /64) in a minute that log in, register or "
+              "refresh, or have no valid access token. Raise it where a crowd shares one address.")
+          .whole("max_requests_per_account", &RequestLimitSettings::max_requests_per_account, {1, 1'000'000},
+                 "Maximum number of requests of one account in a minute.");
+  return section;
+}
+
 std::string check_caches(const ApiSettings& settings) {
   std::set<std::string_view> seen;
   for (const auto& cache : settings.caches)
@@ -51,6 +63,10 @@ const config::Section<ApiSettings>& api_section() {
                 runtime::operator_token_rule, "at least 16 visible ASCII characters")
           .sections("caches", &ApiSettings::caches, cache_section(),
                     "The cache nodes that apps ping, so that they can report to the balancer which nodes they reach.")
+          .section("accounts", &ApiSettings::accounts, accounts::account_section(),
+                   "The accounts of viewers, with which apps log in.")
+          .section("limits", &ApiSettings::limits, limit_section(),
+                   "Limits on the requests for accounts; more are answered with 429.")
           .check(check_caches);
   return section;
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "accounts/account_settings.h"
+#include "api/request_limits.h"
 #include "config/section.h"
 
 namespace tribune::api {
@@ -20,6 +22,8 @@ struct ApiSettings {
   std::string access_url;      // the balancer's URL for this role; empty: balancer_url, or this process
   std::string operator_token;  // requests with it may name an account; empty: no request may
   std::vector<CacheSettings> caches;
+  accounts::AccountSettings accounts;
+  RequestLimitSettings limits;
 };
 
 const config::Section<ApiSettings>& api_section();

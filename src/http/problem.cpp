@@ -8,6 +8,18 @@ namespace tribune::http {
 namespace problems {
 
 constinit const ProblemType bad_request{"bad-request", 400, "The request is malformed"};
+constinit const ProblemType login_invalid{"login-invalid", 400, "The text cannot be a login"};
+constinit const ProblemType password_invalid{"password-invalid", 400, "The new password cannot be accepted"};
+constinit const ProblemType credentials_wrong{"credentials-wrong", 401, "The login or the password is wrong"};
+constinit const ProblemType token_invalid{"token-invalid", 401, "A valid access token is required"};
+constinit const ProblemType logged_out{"logged-out", 401, "The device is logged out"};
+constinit const ProblemType refresh_token_reused{"refresh-token-reused", 401, "The refresh token was used before"};
+constinit const ProblemType account_pending{"account-pending", 403, "The account waits for its approval"};
+constinit const ProblemType account_declined{"account-declined", 403, "The registration was declined"};
+constinit const ProblemType account_blocked{"account-blocked", 403, "The account is blocked"};
+constinit const ProblemType registration_closed{"registration-closed", 403, "Registration is closed"};
+constinit const ProblemType login_taken{"login-taken", 409, "Another account has this login"};
+constinit const ProblemType conflict{"conflict", 409, "The resource was changed at the same time"};
 constinit const ProblemType unauthorized{"unauthorized", 401, "A valid token is required"};
 constinit const ProblemType link_invalid{"link-invalid", 403, "The link is not valid"};
 constinit const ProblemType link_expired{"link-expired", 403, "The link has expired"};
@@ -82,6 +94,18 @@ std::span<const ProblemType* const> all() {
       &queue_full,
       &content_type_unsupported,
       &misdirected,
+      &login_invalid,
+      &password_invalid,
+      &credentials_wrong,
+      &token_invalid,
+      &logged_out,
+      &refresh_token_reused,
+      &account_pending,
+      &account_declined,
+      &account_blocked,
+      &registration_closed,
+      &login_taken,
+      &conflict,
   };
   return kAll;
 }

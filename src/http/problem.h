@@ -24,23 +24,35 @@ namespace problems {
 /// All kinds that are declared below.
 std::span<const ProblemType* const> all();
 
-extern const ProblemType bad_request;         // 400
-extern const ProblemType unauthorized;        // 401
-extern const ProblemType link_invalid;        // 403: forged, damaged, other channel or epoch
-extern const ProblemType link_expired;        // 403
-extern const ProblemType session_invalid;     // 403
-extern const ProblemType session_ended;       // 403: stopped, or inactive until its slot was released
-extern const ProblemType ticket_invalid;      // 403: forged, damaged, of another channel or queue
-extern const ProblemType ticket_expired;      // 403: the ticket was called and not used in time
-extern const ProblemType access_queued;       // 403: full; an app receives a ticket, a player without an app must retry
-extern const ProblemType account_full;        // 403: the account has reached its number of devices
-extern const ProblemType forbidden;           // 403
-extern const ProblemType not_found;           // 404
-extern const ProblemType channel_unknown;     // 404
-extern const ProblemType method_not_allowed;  // 405
-extern const ProblemType request_timeout;     // 408
-extern const ProblemType body_too_large;      // 413
-extern const ProblemType target_too_long;     // 414
+extern const ProblemType bad_request;           // 400
+extern const ProblemType login_invalid;         // 400: the text cannot be a login
+extern const ProblemType password_invalid;      // 400: the new password is too short or too long
+extern const ProblemType unauthorized;          // 401
+extern const ProblemType credentials_wrong;     // 401: the login does not exist, or the password is wrong
+extern const ProblemType token_invalid;         // 401: no access token, or one that is forged or expired
+extern const ProblemType logged_out;            // 401: the device was ended
+extern const ProblemType refresh_token_reused;  // 401: an old refresh token was used; the device was ended
+extern const ProblemType link_invalid;          // 403: forged, damaged, other channel or epoch
+extern const ProblemType link_expired;          // 403
+extern const ProblemType session_invalid;       // 403
+extern const ProblemType session_ended;         // 403: stopped, or inactive until its slot was released
+extern const ProblemType ticket_invalid;        // 403: forged, damaged, of another channel or queue
+extern const ProblemType ticket_expired;        // 403: the ticket was called and not used in time
+extern const ProblemType access_queued;     // 403: full; an app receives a ticket, a player without an app must retry
+extern const ProblemType account_full;      // 403: the account has reached its number of devices
+extern const ProblemType account_pending;   // 403: an operator has not accepted the account yet
+extern const ProblemType account_declined;  // 403: an operator has declined the account
+extern const ProblemType account_blocked;   // 403: an operator has blocked the account
+extern const ProblemType registration_closed;       // 403
+extern const ProblemType forbidden;                 // 403
+extern const ProblemType not_found;                 // 404
+extern const ProblemType channel_unknown;           // 404
+extern const ProblemType method_not_allowed;        // 405
+extern const ProblemType request_timeout;           // 408
+extern const ProblemType login_taken;               // 409: another account has the login
+extern const ProblemType conflict;                  // 409: the resource was changed at the same time
+extern const ProblemType body_too_large;            // 413
+extern const ProblemType target_too_long;           // 414
 extern const ProblemType content_type_unsupported;  // 415
 extern const ProblemType range_not_satisfiable;     // 416
 extern const ProblemType expectation_failed;        // 417

@@ -1,0 +1,32 @@
+#pragma once
+// The devices that were ended while access tokens of theirs may still be valid. A token that names one of them is
+// refused without asking the store.
+
+#include <cstddef>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "accounts/account_store.h"
+#include "base/sharded.h"
+
+namespace tribune::accounts {
+
+/// Any thread; locks inside. Bounded by the devices that end within the lifetime of an access token.
+class RevokedDevices {
+ public:
+  bool contains(DeviceId) const;
+  void add(const std::vector<Revocation>&);
+  /// Removes revocations up to this time.
+  void forget(base::WallTime until);
+  std::size_t size() const;
+
+ private:
+  struct Shard {
+    mutable std::mutex mutex;
+    std::unordered_map<DeviceId, base::WallTime> devices;
+  };
+  base::Sharded<Shard> shards_;
+};
+
+}  // namespace tribune::accounts

@@ -1,0 +1,77 @@
+#include "api/account_documents.h"
+
+#include "base/json.h"
+#include "base/rfc3339.h"
+
+namespace tribune::api {
+namespace {
+
+using base::json::Writer;
+
+std::string time_of_seconds(std::int64_t seconds) {
+  return base::rfc3339(base::WallTime(std::chrono::seconds(seconds)));
+}
+
+void write_account(Writer& w, const accounts::Account& account) {
+  w.begin_object().member("id", accounts::to_text(account.id)).member("login", account.login);
+  w.member("state", to_string(account.state)).member("created_at", base::rfc3339(account.created)).end_object();
+}
+
+void write_device(Writer& w, const accounts::Device& device, bool is_current) {
+  w.begin_object().member("id", accounts::to_text(device.id)).member("name", device.name);
+  w.member("created_at", base::rfc3339(device.created)).member("refreshed_at", base::rfc3339(device.refreshed));
+  w.member("is_current", is_current).end_object();
+}
+
+void write_devices(Writer& w, const std::vector<accounts::Device>& devices, accounts::DeviceId current) {
+  w.key("devices").begin_array();
+  for (const auto& device : devices) write_device(w, device, device.id == current);
+  w.end_array();
+}
+
+}  // namespace
+
+std::string account_document(const accounts::Account& account) {
+  Writer w;
+  write_account(w, account);
+  return w.take();
+}
+
+std::string login_document(const accounts::LoggedIn& login, const TokenTexts& tokens, base::WallTime now) {
+  Writer w;
+  w.begin_object().key("account");
+  write_account(w, login.account);
+  w.key("device");
+  write_device(w, login.device, true);
+  w.member("access_token", tokens.access).member("token_type", "Bearer");
+  w.member("expires_in", base::unix_seconds(tokens.access_expires) - base::unix_seconds(now));
+  w.member("expires_at", base::rfc3339(tokens.access_expires));
+  w.member("refresh_token", tokens.refresh).member("refresh_expires_at", base::rfc3339(tokens.refresh_expires));
+  return w.member("device_token", tokens.device).end_object().take();
+}
+
+std::string session_document(const contracts::AccountClaims& claims) {
+  Writer w;
+  w.begin_object().key("account").begin_object().member("id", accounts::to_text(claims.account)).end_object();
+  w.key("device").begin_object().member("id", accounts::to_text(claims.device)).end_object();
+  w.member("issued_at", time_of_seconds(claims.issued)).member("expires_at", time_of_seconds(claims.expires));
+  return w.end_object().take();
+}
+
+std::string devices_document(const std::vector<accounts::Device>& devices, accounts::DeviceId current) {
+  Writer w;
+  w.begin_object();
+  write_devices(w, devices, current);
+  return w.end_object().take();
+}
+
+std::string export_document(const accounts::Account& account, const std::vector<accounts::Device>& devices,
+                            base::WallTime now) {
+  Writer w;
+  w.begin_object().key("account");
+  write_account(w, account);
+  write_devices(w, devices, 0);
+  return w.member("exported_at", base::rfc3339(now)).end_object().take();
+}
+
+}  // namespace tribune::api

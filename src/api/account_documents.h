@@ -1,0 +1,25 @@
+#pragma once
+// Accounts, devices and tokens as JSON of the API; src/api/openapi.json describes them. Pure functions.
+
+#include <string>
+#include <vector>
+
+#include "accounts/account.h"
+#include "accounts/account_service.h"
+#include "api/account_credentials.h"
+#include "contracts/account_token.h"
+
+namespace tribune::api {
+
+/// {id, login, state, created_at}
+std::string account_document(const accounts::Account&);
+/// {account, device, access_token, token_type, expires_in, expires_at, refresh_token, refresh_expires_at, device_token}
+std::string login_document(const accounts::LoggedIn&, const TokenTexts&, base::WallTime now);
+/// {account: {id}, device: {id}, issued_at, expires_at}
+std::string session_document(const contracts::AccountClaims&);
+/// {devices: [{id, name, created_at, refreshed_at, is_current}]}
+std::string devices_document(const std::vector<accounts::Device>&, accounts::DeviceId current);
+/// {account, devices, exported_at}: everything that is stored about the account, except the password's hash.
+std::string export_document(const accounts::Account&, const std::vector<accounts::Device>&, base::WallTime now);
+
+}  // namespace tribune::api

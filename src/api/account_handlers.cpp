@@ -1,0 +1,269 @@
+#include "api/account_handlers.h"
+
+#include <utility>
+
+#include "accounts/account.h"
+#include "api/account_documents.h"
+#include "api/account_problems.h"
+#include "api/localized.h"
+#include "api/request_body.h"
+#include "base/encoding.h"
+#include "base/signing.h"
+#include "http/conditional.h"
+
+namespace tribune::api {
+namespace {
+
+using accounts::Answer;
+using contracts::AccountClaims;
+using http::Method;
+
+constexpr std::string_view kDefaultDeviceName = "device";
+
+http::Response json_response(int status, std::string body) {
+  http::Response response;
+  response.status = status;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  response.body = std::move(body);
+  return response;
+}
+
+/// A list or document of one account, with its entity-tag: a private cache revalidates it.
+http::Response account_list(const http::Request& request, std::string body) {
+  const auto etag = "\"" + base::to_hex(base::sha256(body)).substr(0, 16) + "\"";
+  http::Response response;
+  response.headers = {{"Cache-Control", "private, no-cache"}, {"Vary", "Authorization"}, {"ETag", etag}};
+  if (http::evaluate(request.headers, {etag, std::nullopt}) == http::Precondition::not_modified) {
+    response.status = 304;
+    return response;
+  }
+  response.headers.add("Content-Type", "application/json");
+  response.body = std::move(body);
+  return response;
+}
+
+http::Response no_content() {
+  http::Response response;
+  response.status = 204;
+  response.headers = {{"Cache-Control", "no-store"}};
+  return response;
+}
+
+http::Response bad_request(const http::Request& request, const Localized& why) {
+  return problem(request, http::problems::bad_request, why);
+}
+
+/// An answer without a document of its own: 204, or the refusal.
+accounts::Answered<std::size_t> reply_without_content(DeferredReply reply) {
+  return [reply](Answer<std::size_t> answer) {
+    reply.reply([answer = std::move(answer)](const http::Request& request) {
+      return answer ? no_content() : problem_of(request, answer.error());
+    });
+  };
+}
+
+http::Response over_limit(const http::Request& request, std::chrono::seconds retry_after) {
+  return problem_with_retry(request, http::problems::too_many_requests, {"too many requests", "слишком много запросов"},
+                            retry_after);
+}
+
+/// Control characters in a name would end up in lists that people read.
+std::string device_name_of(std::string name) {
+  for (auto& c : name)
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+  return name.empty() ? std::string(kDefaultDeviceName) : name;
+}
+
+}  // namespace
+
+AccountHandlers::AccountHandlers(accounts::AccountService& service, std::unique_ptr<AccountCredentials> credentials,
+                                 const base::Clock& clock, std::chrono::milliseconds clock_skew)
+    : service_(service), credentials_(std::move(credentials)), clock_(clock), clock_skew_(clock_skew) {}
+
+std::vector<runtime::Route> AccountHandlers::routes() {
+  return {open_route(Method::post, "/api/v1/auth/register", &AccountHandlers::register_account),
+          open_route(Method::post, "/api/v1/auth/login", &AccountHandlers::log_in),
+          open_route(Method::post, "/api/v1/auth/refresh", &AccountHandlers::refresh),
+          session_route(Method::get, "/api/v1/auth/session", &AccountHandlers::session),
+          session_route(Method::post, "/api/v1/auth/logout", &AccountHandlers::log_out),
+          session_route(Method::get, "/api/v1/devices", &AccountHandlers::devices),
+          session_route(Method::del, "/api/v1/devices/{device}", &AccountHandlers::end_device),
+          session_route(Method::get, "/api/v1/account", &AccountHandlers::account),
+          session_route(Method::get, "/api/v1/account/export", &AccountHandlers::export_account),
+          session_route(Method::post, "/api/v1/account/password", &AccountHandlers::change_password),
+          session_route(Method::post, "/api/v1/account/delete", &AccountHandlers::erase_account)};
+}
+
+runtime::Route AccountHandlers::open_route(Method method, std::string_view pattern, OpenHandler handler) {
+  return {{method}, pattern, [this, handler](auto& worker, auto exchange, const auto&) {
+            const auto quota = limits_.count_address(exchange->request().client, clock_.steady_now());
+            RequestLimits::add_fields(exchange->also, quota);
+            if (quota.retry_after) return exchange->reply(over_limit(exchange->request(), *quota.retry_after));
+            (this->*handler)(worker, std::move(exchange));
+          }};
+}
+
+runtime::Route AccountHandlers::session_route(Method method, std::string_view pattern, SessionHandler handler) {
+  return {{method}, pattern, [this, handler](auto& worker, auto exchange, const auto& parameters) {
+            const auto& request = exchange->request();
+            const auto claims = credentials_->read(request, worker.index, clock_.wall_now(), clock_skew_);
+            if (!claims) {
+              // WHY counted: each forged token costs a verification.
+              const auto quota = limits_.count_address(request.client, clock_.steady_now());
+              RequestLimits::add_fields(exchange->also, quota);
+              return exchange->reply(quota.retry_after ? over_limit(request, *quota.retry_after)
+                                                       : token_problem(request, claims.error().text));
+            }
+            if (service_.is_revoked(claims->device))
+              return exchange->reply(problem_of(request, {accounts::Refusal::logged_out, "", {}}));
+            const auto quota = limits_.count_account(claims->account, clock_.steady_now());
+            RequestLimits::add_fields(exchange->also, quota);
+            if (quota.retry_after) return exchange->reply(over_limit(request, *quota.retry_after));
+            (this->*handler)(worker, std::move(exchange), *claims, parameters);
+          }};
+}
+
+void AccountHandlers::register_account(runtime::Worker& worker, Exchange exchange) {
+  RequestBody body(exchange->request());
+  accounts::Registration registration;
+  registration.login = body.text("login", 1, accounts::kMaxLoginBytes);
+  registration.password = body.text("password", 1, accounts::kMaxPasswordBytes);
+  registration.client = exchange->request().client;
+  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  const DeferredReply reply(worker.loop, std::move(exchange));
+  service_.register_account(std::move(registration), [reply](Answer<accounts::Account> answer) {
+    reply.reply([answer = std::move(answer)](const http::Request& request) {
+      if (!answer) return problem_of(request, answer.error());
+      const bool is_active = answer->state == accounts::AccountState::active;
+      return json_response(is_active ? 201 : 202, account_document(*answer));
+    });
+  });
+}
+
+accounts::Answered<accounts::LoggedIn> AccountHandlers::reply_with_tokens(DeferredReply reply) {
+  return [this, reply](Answer<accounts::LoggedIn> answer) {
+    reply.reply([this, answer = std::move(answer)](const http::Request& request) {
+      if (!answer) return problem_of(request, answer.error());
+      const auto now = clock_.wall_now();
+      const auto tokens = credentials_->tokens_for(*answer, *service_.settings(), now);
+      return json_response(200, login_document(*answer, tokens, now));
+    });
+  };
+}
+
+void AccountHandlers::log_in(runtime::Worker& worker, Exchange exchange) {
+  RequestBody body(exchange->request());
+  accounts::Login login;
+  login.login = body.text("login", 1, accounts::kMaxLoginBytes);
+  login.password = body.text("password", 1, accounts::kMaxPasswordBytes);
+  login.device_name = device_name_of(body.optional_text("device", accounts::kMaxDeviceNameBytes));
+  const auto known = body.optional_text("device_token", kMaxKnownDeviceCharacters);
+  login.client = exchange->request().client;
+  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  // A device token that is not valid is ignored: the login is one of an unknown device.
+  if (const auto device = credentials_->secrets().read_known_device(known); !known.empty() && device)
+    login.known = accounts::KnownDevice{device->account, device->device};
+  service_.log_in(std::move(login), reply_with_tokens(DeferredReply(worker.loop, std::move(exchange))));
+}
+
+void AccountHandlers::refresh(runtime::Worker& worker, Exchange exchange) {
+  RequestBody body(exchange->request());
+  const auto text = body.text("refresh_token", 1, kMaxRefreshTokenCharacters);
+  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  const auto claims = credentials_->secrets().read_refresh_token(text);
+  if (!claims) return exchange->reply(token_problem(exchange->request(), claims.error().text));
+  service_.refresh(claims->account, claims->device, claims->generation,
+                   reply_with_tokens(DeferredReply(worker.loop, std::move(exchange))));
+}
+
+void AccountHandlers::session(runtime::Worker&, Exchange exchange, const AccountClaims& claims,
+                              const http::PathParameters&) {
+  exchange->reply(json_response(200, session_document(claims)));
+}
+
+void AccountHandlers::log_out(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
+                              const http::PathParameters&) {
+  bool is_everywhere = false;
+  if (!exchange->request().body.empty()) {
+    RequestBody body(exchange->request());
+    is_everywhere = body.optional_flag("everywhere");
+    if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  }
+  auto done = reply_without_content(DeferredReply(worker.loop, std::move(exchange)));
+  if (is_everywhere) return service_.end_other_devices(claims.account, 0, std::move(done));
+  service_.end_device(claims.account, claims.device, std::move(done));
+}
+
+void AccountHandlers::devices(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
+                              const http::PathParameters&) {
+  const DeferredReply reply(worker.loop, std::move(exchange));
+  service_.devices(claims.account, [reply, current = claims.device](Answer<std::vector<accounts::Device>> answer) {
+    reply.reply([answer = std::move(answer), current](const http::Request& request) {
+      if (!answer) return problem_of(request, answer.error());
+      return account_list(request, devices_document(*answer, current));
+    });
+  });
+}
+
+void AccountHandlers::end_device(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
+                                 const http::PathParameters& parameters) {
+  const auto device = accounts::parse_id(parameters["device"]);
+  if (!device) return exchange->reply(problem_of(exchange->request(), {accounts::Refusal::not_found, "", {}}));
+  const DeferredReply reply(worker.loop, std::move(exchange));
+  service_.end_device(claims.account, *device, [reply](Answer<std::size_t> answer) {
+    reply.reply([answer = std::move(answer)](const http::Request& request) {
+      if (!answer) return problem_of(request, answer.error());
+      if (*answer == 0) return problem_of(request, {accounts::Refusal::not_found, "", {}});
+      return no_content();
+    });
+  });
+}
+
+void AccountHandlers::account(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
+                              const http::PathParameters&) {
+  const DeferredReply reply(worker.loop, std::move(exchange));
+  service_.account(claims.account, [reply](Answer<accounts::Account> answer) {
+    reply.reply([answer = std::move(answer)](const http::Request& request) {
+      if (!answer) return problem_of(request, answer.error());
+      return account_list(request, account_document(*answer));
+    });
+  });
+}
+
+void AccountHandlers::export_account(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
+                                     const http::PathParameters&) {
+  const DeferredReply reply(worker.loop, std::move(exchange));
+  service_.account(claims.account, [this, reply](Answer<accounts::Account> account) {
+    if (!account)
+      return reply.reply(
+          [refused = account.error()](const http::Request& request) { return problem_of(request, refused); });
+    service_.devices(account->id, [this, reply, account = *account](Answer<std::vector<accounts::Device>> devices) {
+      reply.reply([this, account, devices = std::move(devices)](const http::Request& request) {
+        if (!devices) return problem_of(request, devices.error());
+        return json_response(200, export_document(account, *devices, clock_.wall_now()));
+      });
+    });
+  });
+}
+
+void AccountHandlers::change_password(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
+                                      const http::PathParameters&) {
+  RequestBody body(exchange->request());
+  accounts::PasswordProof proof{claims.account, claims.device, "", exchange->request().client};
+  proof.password = body.text("password", 1, accounts::kMaxPasswordBytes);
+  auto new_password = body.text("new_password", 1, accounts::kMaxPasswordBytes);
+  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  service_.change_password(std::move(proof), std::move(new_password),
+                           reply_without_content(DeferredReply(worker.loop, std::move(exchange))));
+}
+
+void AccountHandlers::erase_account(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
+                                    const http::PathParameters&) {
+  RequestBody body(exchange->request());
+  accounts::PasswordProof proof{claims.account, claims.device, "", exchange->request().client};
+  proof.password = body.text("password", 1, accounts::kMaxPasswordBytes);
+  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  service_.erase(std::move(proof), reply_without_content(DeferredReply(worker.loop, std::move(exchange))));
+}
+
+}  // namespace tribune::api

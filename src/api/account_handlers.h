@@ -1,0 +1,57 @@
+#pragma once
+// The endpoints of accounts: register, log in, refresh, session, devices, password, export, deletion. They parse a
+// request, call the account service, and write its answer.
+
+#include <memory>
+#include <vector>
+
+#include "accounts/account_service.h"
+#include "api/account_credentials.h"
+#include "api/deferred_reply.h"
+#include "api/request_limits.h"
+#include "base/clock.h"
+#include "runtime/role.h"
+
+namespace tribune::api {
+
+/// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
+class AccountHandlers {
+ public:
+  AccountHandlers(accounts::AccountService&, std::unique_ptr<AccountCredentials>, const base::Clock&,
+                  std::chrono::milliseconds clock_skew);
+
+  std::vector<runtime::Route> routes();
+  void apply(const RequestLimitSettings& limits) { limits_.apply(limits); }
+  const AccountCredentials& credentials() const { return *credentials_; }
+
+ private:
+  using Exchange = std::unique_ptr<net::Exchange>;
+  /// A request of a logged-in device.
+  using SessionHandler = void (AccountHandlers::*)(runtime::Worker&, Exchange, const contracts::AccountClaims&,
+                                                   const http::PathParameters&);
+  using OpenHandler = void (AccountHandlers::*)(runtime::Worker&, Exchange);
+
+  void register_account(runtime::Worker&, Exchange);
+  void log_in(runtime::Worker&, Exchange);
+  void refresh(runtime::Worker&, Exchange);
+  void session(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
+  void account(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
+  void export_account(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
+  void erase_account(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
+  void change_password(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
+  void devices(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
+  void end_device(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
+  void log_out(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
+
+  runtime::Route open_route(http::Method, std::string_view pattern, OpenHandler);
+  runtime::Route session_route(http::Method, std::string_view pattern, SessionHandler);
+  accounts::Answered<accounts::LoggedIn> reply_with_tokens(DeferredReply);
+
+  accounts::AccountService& service_;
+  const std::unique_ptr<AccountCredentials> credentials_;
+  const base::Clock& clock_;
+  const std::chrono::milliseconds clock_skew_;
+  RequestLimits limits_;
+};
+
+}  // namespace tribune::api

@@ -1,0 +1,44 @@
+#include "api/api_accounts.h"
+
+#include "accounts/embedded_account_store.h"
+#include "base/encoding.h"
+
+namespace tribune::api {
+
+base::Result<std::unique_ptr<ApiAccounts>> ApiAccounts::open(const ApiSettings& settings,
+                                                             std::chrono::milliseconds clock_skew,
+                                                             runtime::Services& services) {
+  const auto& own = settings.accounts;
+  auto store = accounts::open_embedded_store(own.state_dir, own.max_store_bytes, services.log);
+  if (!store) return tl::unexpected(store.error());
+  const auto seeds = account_key_seeds(own.state_dir);
+  if (!seeds) return tl::unexpected(seeds.error());
+  auto credentials = AccountCredentials::make(*seeds, services.workers.size());
+  if (!credentials) return tl::unexpected(credentials.error());
+  auto service = std::make_unique<accounts::AccountService>(own, std::move(*store), services.clock, services.log,
+                                                            services.metrics);
+  if (auto started = service->start(); !started) return tl::unexpected(started.error());
+  std::unique_ptr<ApiAccounts> made(
+      new ApiAccounts(std::move(service), std::move(*credentials), services.clock, clock_skew));
+  made->handlers_.apply(settings.limits);
+  return made;
+}
+
+ApiAccounts::ApiAccounts(std::unique_ptr<accounts::AccountService> service,
+                         std::unique_ptr<AccountCredentials> credentials, const base::Clock& clock,
+                         std::chrono::milliseconds clock_skew)
+    : service_(std::move(service)), handlers_(*service_, std::move(credentials), clock, clock_skew) {}
+
+void ApiAccounts::apply(const ApiSettings& settings) {
+  service_->apply(settings.accounts);
+  handlers_.apply(settings.limits);
+}
+
+void ApiAccounts::describe(base::json::Writer& w) const {
+  w.key("accounts").begin_object().key("keys").begin_array();
+  for (const auto& key : handlers_.credentials().public_keys())
+    w.begin_object().member("id", key.id).member("public_key", base::to_base64url(key.public_key)).end_object();
+  w.end_array().end_object();
+}
+
+}  // namespace tribune::api

@@ -1,0 +1,41 @@
+#pragma once
+// The accounts of this role: opens the store and the keys, and owns the service and its handlers.
+
+#include <memory>
+#include <vector>
+
+#include "accounts/account_service.h"
+#include "api/account_handlers.h"
+#include "api/api_settings.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "runtime/role.h"
+
+namespace tribune::api {
+
+/// Any thread for the handlers; the rest on the main thread, apart from health() and describe(). Destroyed after the
+/// workers' loops have ended.
+class ApiAccounts {
+ public:
+  /// Opens or creates what is in accounts.state_dir. Blocks. Errors: those of accounts::open_embedded_store() and
+  /// account_key_seeds().
+  static base::Result<std::unique_ptr<ApiAccounts>> open(const ApiSettings&, std::chrono::milliseconds clock_skew,
+                                                         runtime::Services&);
+
+  std::vector<runtime::Route> routes() { return handlers_.routes(); }
+  void apply(const ApiSettings&);
+  /// To be called every second, on any thread.
+  void tick() { service_->tick(); }
+  base::Status health() const { return service_->health(); }
+  /// Adds "accounts": {keys: [{id, public_key}]}.
+  void describe(base::json::Writer&) const;
+
+ private:
+  ApiAccounts(std::unique_ptr<accounts::AccountService>, std::unique_ptr<AccountCredentials>, const base::Clock&,
+              std::chrono::milliseconds clock_skew);
+
+  const std::unique_ptr<accounts::AccountService> service_;
+  AccountHandlers handlers_;
+};
+
+}  // namespace tribune::api

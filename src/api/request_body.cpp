@@ -1,0 +1,80 @@
+#include "api/request_body.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tribune::api {
+namespace {
+
+constexpr base::json::ParseLimits kBodyLimits{false, 4, RequestBody::kMaxBodyBytes, 64};
+
+Localized wrong_length(std::string_view name, std::size_t least, std::size_t most) {
+  return {fmt::format("\"{}\" must be a text of {} to {} bytes", name, least, most),
+          fmt::format("\"{}\" — текст длиной от {} до {} байт", name, least, most)};
+}
+
+}  // namespace
+
+RequestBody::RequestBody(const http::Request& request) {
+  if (request.body.size() > kMaxBodyBytes) {
+    fail({fmt::format("the body has more than {} bytes", kMaxBodyBytes),
+          fmt::format("тело запроса длиннее {} байт", kMaxBodyBytes)});
+    return;
+  }
+  auto parsed = base::json::parse(request.body, kBodyLimits);
+  if (!parsed) {
+    fail({fmt::format("the body is not valid JSON at byte {}: {}", parsed.error().offset, parsed.error().text),
+          fmt::format("тело запроса — не JSON, ошибка у байта {}", parsed.error().offset)});
+    return;
+  }
+  if (!parsed->is(base::json::Kind::object)) {
+    fail({"the body must be a JSON object", "тело запроса должно быть объектом JSON"});
+    return;
+  }
+  value_ = std::move(*parsed);
+}
+
+void RequestBody::fail(Localized error) {
+  if (!error_) error_ = std::move(error);
+}
+
+const base::json::Value* RequestBody::member(std::string_view name) {
+  known_.push_back(name);
+  const auto* found = value_.find(name);
+  return found && !found->is(base::json::Kind::null) ? found : nullptr;
+}
+
+std::string RequestBody::text(std::string_view name, std::size_t least, std::size_t most) {
+  const auto* found = member(name);
+  if (found && found->is(base::json::Kind::string) && found->string.size() >= least && found->string.size() <= most)
+    return found->string;
+  fail(found ? wrong_length(name, least, most)
+             : Localized{fmt::format("the member \"{}\" is missing", name), fmt::format("нет поля \"{}\"", name)});
+  return "";
+}
+
+std::string RequestBody::optional_text(std::string_view name, std::size_t most) {
+  const auto* found = member(name);
+  if (!found) return "";
+  if (found->is(base::json::Kind::string) && found->string.size() <= most) return found->string;
+  fail(wrong_length(name, 0, most));
+  return "";
+}
+
+bool RequestBody::optional_flag(std::string_view name) {
+  const auto* found = member(name);
+  if (!found) return false;
+  if (!found->is(base::json::Kind::boolean))
+    fail({fmt::format("\"{}\" must be true or false", name), fmt::format("\"{}\" — true или false", name)});
+  return found->boolean;
+}
+
+std::optional<Localized> RequestBody::finish() {
+  for (const auto& member : value_.object)
+    if (std::find(known_.begin(), known_.end(), member.name) == known_.end())
+      fail({fmt::format("unknown member \"{}\"", member.name), fmt::format("неизвестное поле \"{}\"", member.name)});
+  return error_;
+}
+
+}  // namespace tribune::api

@@ -1,0 +1,60 @@
+#pragma once
+// How many requests an address and an account may make (GCRA: a token bucket that stores one time). The responses say
+// what is left in RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers).
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/keyed_hash.h"
+#include "base/published.h"
+#include "base/recent_map.h"
+#include "base/sharded.h"
+#include "http/message.h"
+
+namespace tribune::api {
+
+/// Requests within a minute, which may come at once.
+struct RequestLimitSettings {
+  std::int64_t max_requests_per_address = 3'000;
+  std::int64_t max_requests_per_account = 300;
+};
+
+/// Any thread; locks inside. Bounded: of more than kMaxKeys keys, those that were seen longest ago are forgotten.
+class RequestLimits {
+ public:
+  static constexpr std::size_t kMaxKeys = 262'144;
+
+  /// The state of a limit after a request.
+  struct Quota {
+    std::string_view policy;  // "address" or "account"
+    std::int64_t limit = 0;
+    std::int64_t left = 0;
+    std::chrono::seconds full_after{0};               // until nothing of the quota is used
+    std::optional<std::chrono::seconds> retry_after;  // the request exceeds the limit
+  };
+
+  void apply(const RequestLimitSettings& settings);
+  Quota count_address(std::string_view address, base::SteadyTime now);
+  Quota count_account(std::uint64_t account, base::SteadyTime now);
+
+  /// Adds RateLimit and RateLimit-Policy.
+  static void add_fields(http::Headers&, const Quota&);
+
+ private:
+  struct Shard {
+    std::mutex mutex;
+    base::RecentMap<base::KeyedHash::Value, base::SteadyTime, base::KeyedHashPlace> full_at;
+  };
+  Quota count(std::string_view key, std::string_view policy, std::int64_t limit, base::SteadyTime now);
+
+  const base::KeyedHash hash_;
+  base::Published<RequestLimitSettings> settings_{std::make_shared<const RequestLimitSettings>()};
+  base::Sharded<Shard> shards_;
+};
+
+}  // namespace tribune::api
