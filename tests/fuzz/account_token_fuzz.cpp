@@ -1,9 +1,11 @@
 // Any bytes as the texts of an account: a text that verifies is one that the signer wrote, so that writing its claims
 // again gives the same text. Any claims survive a round trip, and a valid text with any change is refused.
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/refresh_token.h"
 #include "base/encoding.h"
