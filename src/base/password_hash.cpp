@@ -38,6 +38,7 @@ bool sodium_is_ready() {
 }
 
 bool compute_digest(Digest& digest, std::string_view password, const Salt& salt, const PasswordHashCost& cost) {
+  if (password.empty()) password = "";  // libsodium accepts no null pointer
   return crypto_pwhash_argon2id(digest.data(), digest.size(), password.data(), password.size(), salt.data(),
                                 cost.passes, static_cast<std::size_t>(cost.memory_bytes),
                                 crypto_pwhash_argon2id_ALG_ARGON2ID13) == 0;

@@ -79,7 +79,8 @@ struct Pool {
   std::optional<PasswordHasher> hasher;
 };
 
-/// The names of the entries in the order of their answers, with "!" after those with an error.
+/// The names of the entries in the order of their answers, with "!" after those with an error. Must outlive the hasher,
+/// whose threads may still tell of a change when the waiting test has seen it.
 class Answers {
  public:
   base::Status add(PasswordHasher& hasher, HashingPriority priority, const std::string& name) {
@@ -151,9 +152,9 @@ TEST_CASE("a right password whose hash has a former cost gets a renewed hash of 
 }
 
 TEST_CASE("entries of known devices are computed before all others, each class in its order") {
+  Answers answers;
   Pool pool;
   pool.hold();
-  Answers answers;
   for (const auto* name : {"other 1", "other 2"}) REQUIRE(answers.add(*pool.hasher, kOther, name));
   for (const auto* name : {"known 1", "known 2"}) REQUIRE(answers.add(*pool.hasher, kKnown, name));
   CHECK(pool.scrape_has("tribune_accounts_password_work_waiting 4"));
@@ -163,9 +164,9 @@ TEST_CASE("entries of known devices are computed before all others, each class i
 }
 
 TEST_CASE("each class has a bound of its own, beyond which an entry is refused at once") {
+  Answers answers;
   Pool pool;
   pool.hold();
-  Answers answers;
   for (int i = 0; i < 4; ++i) REQUIRE(answers.add(*pool.hasher, kOther, "other"));
   const auto refused = answers.add(*pool.hasher, kOther, "refused");
   REQUIRE_FALSE(refused);
@@ -194,9 +195,9 @@ TEST_CASE("a password that is too long is refused as the client's error") {
 }
 
 TEST_CASE("an entry that has waited for too long is answered with an error and not computed") {
+  Answers answers;
   Pool pool;
   pool.hold();
-  Answers answers;
   REQUIRE(answers.add(*pool.hasher, kOther, "other late"));
   REQUIRE(answers.add(*pool.hasher, kKnown, "known late"));
   pool.clock.advance(seconds{6});
@@ -209,9 +210,9 @@ TEST_CASE("an entry that has waited for too long is answered with an error and n
 }
 
 TEST_CASE("the end of the hasher answers what waits with an error, and finishes what runs") {
+  Answers answers;
   Pool pool;
   pool.hold();
-  Answers answers;
   REQUIRE(answers.add(*pool.hasher, kOther, "other"));
   REQUIRE(answers.add(*pool.hasher, kKnown, "known"));
   auto& hasher = *pool.hasher;
@@ -230,12 +231,12 @@ TEST_CASE("the expected wait grows with the entries ahead, which differ by class
   SteppingClock clock;
   auto settings = least_settings();
   settings.max_wait = std::chrono::hours{1};
+  Answers answers;
   Pool pool(settings, clock);
   CHECK(pool.hasher->expected_wait(kOther) == seconds{1});
   CHECK(pool.hash("measured"));  // for one step of the clock
   CHECK(pool.hasher->expected_wait(kOther) == seconds{2});
   pool.hold();  // the answered entry does not run any more
-  Answers answers;
   for (int i = 0; i < 3; ++i) REQUIRE(answers.add(*pool.hasher, kOther, "other"));
   CHECK(pool.hasher->expected_wait(kOther) == seconds{8});
   CHECK(pool.hasher->expected_wait(kKnown) == seconds{2});
@@ -250,8 +251,8 @@ TEST_CASE("several threads compute at once, and every entry is answered once") {
   auto settings = least_settings();
   settings.threads = 3;
   settings.max_waiting_other = settings.max_waiting_known = 200;
-  Pool pool(settings);
   Answers answers;
+  Pool pool(settings);
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 4; ++caller)
     callers.emplace_back([&, caller] {
