@@ -18,7 +18,7 @@ base::Counter counter_of(base::Metrics& metrics, std::string_view name, std::str
   return metrics.counter(name, help);
 }
 
-Refused refused_by(const base::Error& error) {
+RefusedRequest refused_by(const base::Error& error) {
   switch (error.kind) {
     case base::ErrorKind::conflict: return {Refusal::changed_meanwhile, error.text, 0s};
     case base::ErrorKind::not_found: return {Refusal::not_found, error.text, 0s};
@@ -26,16 +26,16 @@ Refused refused_by(const base::Error& error) {
   }
 }
 
-tl::unexpected<Refused> refuse(Refusal why, std::string reason = "", std::chrono::seconds retry_after = 0s) {
-  return tl::unexpected(Refused{why, std::move(reason), retry_after});
+tl::unexpected<RefusedRequest> refuse(Refusal why, std::string reason = "", std::chrono::seconds retry_after = 0s) {
+  return tl::unexpected(RefusedRequest{why, std::move(reason), retry_after});
 }
 
 /// Why an account whose password was right may not log in.
-std::optional<Refused> refusal_of_state(const Account& account) {
+std::optional<RefusedRequest> refusal_of_state(const Account& account) {
   switch (account.state) {
-    case AccountState::awaiting_approval: return Refused{Refusal::awaiting_approval, "", 0s};
-    case AccountState::declined: return Refused{Refusal::declined, account.reason, 0s};
-    case AccountState::blocked: return Refused{Refusal::blocked, account.reason, 0s};
+    case AccountState::awaiting_approval: return RefusedRequest{Refusal::awaiting_approval, "", 0s};
+    case AccountState::declined: return RefusedRequest{Refusal::declined, account.reason, 0s};
+    case AccountState::blocked: return RefusedRequest{Refusal::blocked, account.reason, 0s};
     case AccountState::active: break;
   }
   return std::nullopt;
@@ -126,15 +126,15 @@ void AccountService::tick() {
   store_->erase_revocations(until, [](const base::Status&) {});
 }
 
-std::optional<Refused> AccountService::refusal_of(const Registration& registration) const {
-  if (!is_login(registration.login)) return Refused{Refusal::login_invalid, "", 0s};
+std::optional<RefusedRequest> AccountService::refusal_of(const Registration& registration) const {
+  if (!is_login(registration.login)) return RefusedRequest{Refusal::login_invalid, "", 0s};
   return refusal_of_new_password(registration.password);
 }
 
-std::optional<Refused> AccountService::refusal_of_new_password(const std::string& password) const {
+std::optional<RefusedRequest> AccountService::refusal_of_new_password(const std::string& password) const {
   const auto least = static_cast<std::size_t>(settings()->min_password_length);
   if (password.size() >= least && password.size() <= kMaxPasswordBytes) return std::nullopt;
-  return Refused{Refusal::password_length, std::to_string(least), 0s};
+  return RefusedRequest{Refusal::password_length, std::to_string(least), 0s};
 }
 
 void AccountService::register_account(Registration registration, Answered<Account> done) {

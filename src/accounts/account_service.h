@@ -46,14 +46,14 @@ enum class Refusal {
   unavailable,  // the store cannot write or is overloaded, with retry_after
 };
 
-struct Refused {
+struct RefusedRequest {
   Refusal why = Refusal::unavailable;
   std::string reason;
   std::chrono::seconds retry_after{0};
 };
 
 template <class T>
-using Answer = tl::expected<T, Refused>;
+using Answer = tl::expected<T, RefusedRequest>;
 template <class T>
 using Answered = std::function<void(Answer<T>)>;
 
@@ -61,12 +61,6 @@ struct Registration {
   std::string login;
   std::string password;
   std::string client;  // the client's IP address
-};
-
-/// A device that the client has proven to be one on which this account was logged in before.
-struct KnownDevice {
-  AccountId account = 0;
-  DeviceId device = 0;
 };
 
 struct Login {
@@ -140,8 +134,8 @@ class AccountService {
 
   template <class T>
   Answered<T> counted(Answered<T>);
-  std::optional<Refused> refusal_of(const Registration&) const;
-  std::optional<Refused> refusal_of_new_password(const std::string&) const;
+  std::optional<RefusedRequest> refusal_of(const Registration&) const;
+  std::optional<RefusedRequest> refusal_of_new_password(const std::string&) const;
   void store_new(Registration, AccountState, Answered<Account>);
   template <class T>
   void hash(HashingPriority, std::string password, Answered<T>, std::function<void(std::string)> on_hashed);

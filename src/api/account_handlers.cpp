@@ -162,7 +162,7 @@ void AccountHandlers::log_in(runtime::Worker& worker, Exchange exchange) {
   if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
   // A device token that is not valid is ignored: the login is one of an unknown device.
   if (const auto device = credentials_->secrets().read_known_device(known); !known.empty() && device)
-    login.known = accounts::KnownDevice{device->account, device->device};
+    login.known = *device;
   service_.log_in(std::move(login), reply_with_tokens(DeferredReply(worker.loop, std::move(exchange))));
 }
 

@@ -8,7 +8,7 @@ namespace tribune::api {
 
 /// The problem in the client's language, with Retry-After where the refusal has one, and WWW-Authenticate with a 401
 /// (RFC 9110 section 11.6.1).
-http::Response problem_of(const http::Request&, const accounts::Refused&);
+http::Response problem_of(const http::Request&, const accounts::RefusedRequest&);
 
 /// 401: the request has no valid access token; `why` is a text for people.
 http::Response token_problem(const http::Request&, std::string_view why);

@@ -273,11 +273,11 @@ TEST_CASE_TEMPLATE("a refresh token ends after its lifetime, and with its accoun
     CHECK(late.result == RefreshResult::ended);
     CHECK(devices_of(late.revoked) == std::vector<DeviceId>{7});
   }
-  SUBCASE("blocked") {
+  SUBCASE("the account is blocked") {
     CHECK(with_state(*store, 1, {AccountState::active}, AccountState::blocked)->size() == 2);
     CHECK(refreshed(*store, 1, kStart + 1s).result == RefreshResult::ended);
   }
-  SUBCASE("erased") {
+  SUBCASE("the account is erased") {
     CHECK(outcome_of<std::vector<Revocation>>([&](auto done) { store->erase(1, kStart + 1s, done); })->size() == 2);
     CHECK(refreshed(*store, 1, kStart + 1s).result == RefreshResult::ended);
     CHECK_FALSE(found_by_login(*store, "viewer").has_value());
@@ -339,7 +339,7 @@ TEST_CASE_TEMPLATE("a reset code replaces the password once, and ends all device
   SUBCASE("the fifth wrong code erases the right one") {
     for (int i = 0; i < 3; ++i) CHECK_FALSE(reset(*store, "wrong").is_right);
     SUBCASE("four are too few") { CHECK(reset(*store, "code").is_right); }
-    SUBCASE("five") {
+    SUBCASE("five are enough") {
       CHECK_FALSE(reset(*store, "wrong").is_right);
       CHECK_FALSE(reset(*store, "code").is_right);
     }
