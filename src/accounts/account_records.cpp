@@ -107,19 +107,18 @@ std::optional<Revocation> revocation_of_record(std::string_view text) {
   return reader.result(revocation);
 }
 
-std::string to_record(const StoredResetCode& stored) {
+std::string to_record(const ResetCode& code) {
   Writer w;
-  w.begin_object().member("code_hash", stored.code.code_hash);
-  return w.member("expires", milliseconds_of(stored.code.expires)).member("wrong", stored.wrong).end_object().take();
+  w.begin_object().member("code_hash", code.code_hash).member("expires", milliseconds_of(code.expires));
+  return w.end_object().take();
 }
 
-std::optional<StoredResetCode> reset_code_of_record(std::string_view text) {
+std::optional<ResetCode> reset_code_of_record(std::string_view text) {
   AccountRecordReader reader(text);
-  StoredResetCode stored;
-  stored.code.code_hash = reader.text("code_hash");
-  stored.code.expires = reader.time("expires");
-  stored.wrong = static_cast<unsigned>(reader.number("wrong"));
-  return reader.result(std::move(stored));
+  ResetCode code;
+  code.code_hash = reader.text("code_hash");
+  code.expires = reader.time("expires");
+  return reader.result(std::move(code));
 }
 
 }  // namespace tribune::accounts

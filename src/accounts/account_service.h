@@ -76,6 +76,11 @@ struct LoggedIn {
   Device device;
 };
 
+struct IssuedResetCode {
+  std::string code;  // 12 characters of a-z and 2-7 in groups of four
+  base::WallTime expires{};
+};
+
 /// A logged-in device that proves its password again.
 struct PasswordProof {
   AccountId account = 0;
@@ -114,6 +119,10 @@ class AccountService {
   /// Ends all other devices.
   void change_password(PasswordProof, std::string new_password, Answered<std::size_t>);
   void erase(PasswordProof, Answered<std::size_t>);
+  /// For operators: a one-time code with which the viewer sets a new password. It replaces a former one.
+  void issue_reset_code(AccountId, Answered<IssuedResetCode>);
+  /// Ends all devices. wrong_credentials for a wrong or expired code.
+  void reset_password(std::string login, std::string code, std::string new_password, Answered<std::size_t>);
   /// For operators.
   void change_state(StateChange, Answered<std::size_t>);
 
