@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "contracts/event.h"
 #include "support/fake_exchange.h"
+#include "support/folder.h"
 #include "support/scripted_client.h"
 #include "support/silent_log.h"
 
@@ -36,6 +37,7 @@ std::vector<std::unique_ptr<runtime::Worker>> only(const runtime::Worker& worker
 }
 
 struct Server {
+  test::Folder folder;
   base::ManualClock clock;
   base::Log log{test::silent()};
   base::Metrics metrics;
@@ -45,7 +47,9 @@ struct Server {
   std::vector<std::unique_ptr<runtime::Worker>> workers = only(worker);
   runtime::Services services{clock, log, metrics, workers, "1.2.3"};
   std::unique_ptr<runtime::Role> role =
-      api::role_type().make(settings(R"({"caches":[{"id":"stadium","url":"http://s:81"}]})"), services);
+      api::role_type().make(settings(R"({"caches":[{"id":"stadium","url":"http://s:81"}],"accounts":{"state_dir":")" +
+                                     folder.path() + "\"}}"),
+                            services);
 
   std::shared_ptr<test::RecordedResponse> get(std::string_view path, http::Headers headers = {}) {
     const auto answered = std::make_shared<test::RecordedResponse>();
@@ -77,7 +81,7 @@ TEST_CASE("every route of the API is described, and every described operation is
       std::transform(method.begin(), method.end(), method.begin(), [](unsigned char c) { return std::toupper(c); });
       operations.insert(method + " " + path.name);
     }
-  CHECK(routes.size() >= 7);
+  CHECK(routes.size() >= 18);
   CHECK(routes == operations);
 }
 

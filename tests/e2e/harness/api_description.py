@@ -104,7 +104,8 @@ def operations(document):
 
 
 # Headers that have to be documented where they occur. Others, such as Date, are of HTTP itself.
-DESCRIBED_HEADERS = {"etag", "cache-control", "retry-after", "location", "set-cookie", "www-authenticate", "allow", "last-modified", "vary"}
+DESCRIBED_HEADERS = {"etag", "cache-control", "retry-after", "location", "set-cookie", "www-authenticate", "allow", "last-modified", "vary",
+                     "content-language", "ratelimit", "ratelimit-policy"}
 
 
 class ApiDescription:

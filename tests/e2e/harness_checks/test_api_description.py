@@ -185,7 +185,7 @@ def test_every_object_of_the_description_is_closed():
         for found in objects_in(schema):
             is_open = name == "Description" and found is not schema
             assert found.get("additionalProperties") is is_open, (name, found)
-            assert is_open or name == "Report" or found.get("required"), f"{name} requires no member"
+            assert is_open or name in ("Report", "LogoutRequest") or found.get("required"), f"{name} requires no member"
     assert len([name for name, schema in schemas.items() if schema.get("type") == "object"]) >= 12
 
 
