@@ -10,7 +10,7 @@ namespace tribune::api {
 /// (RFC 9110 section 11.6.1).
 http::Response problem_of(const http::Request&, const accounts::RefusedRequest&);
 
-/// 401: the request has no valid access token; `why` is a text for people.
-http::Response token_problem(const http::Request&, std::string_view why);
+/// 401: the request has no access token (`why` is not_found), or none that is valid.
+http::Response token_problem(const http::Request&, const base::Error& why);
 
 }  // namespace tribune::api
