@@ -112,7 +112,7 @@ runtime::Route AccountHandlers::session_route(Method method, std::string_view pa
               const auto quota = limits_.count_address(request.client, clock_.steady_now());
               RequestLimits::add_fields(exchange->also, quota);
               return exchange->reply(quota.retry_after ? over_limit(request, *quota.retry_after)
-                                                       : token_problem(request, claims.error().text));
+                                                       : token_problem(request, claims.error()));
             }
             if (service_.is_revoked(claims->device))
               return exchange->reply(problem_of(request, {accounts::Refusal::logged_out, "", {}}));
@@ -171,7 +171,7 @@ void AccountHandlers::refresh(runtime::Worker& worker, Exchange exchange) {
   const auto text = body.text("refresh_token", 1, kMaxRefreshTokenCharacters);
   if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
   const auto claims = credentials_->secrets().read_refresh_token(text);
-  if (!claims) return exchange->reply(token_problem(exchange->request(), claims.error().text));
+  if (!claims) return exchange->reply(token_problem(exchange->request(), claims.error()));
   service_.refresh(claims->account, claims->device, claims->generation,
                    reply_with_tokens(DeferredReply(worker.loop, std::move(exchange))));
 }

@@ -93,10 +93,10 @@ http::Response problem_of(const http::Request& request, const accounts::Refused&
   return response;
 }
 
-http::Response token_problem(const http::Request& request, std::string_view why) {
+http::Response token_problem(const http::Request& request, const base::Error& why) {
   auto response = problem(request, problems::token_invalid,
-                          {std::string(why), "нужен действующий токен доступа; обновите его или войдите снова"});
-  add_challenge(response, " error=\"invalid_token\"");
+                          {why.text, "нужен действующий токен доступа; обновите его или войдите снова"});
+  add_challenge(response, why.kind == base::ErrorKind::not_found ? "" : " error=\"invalid_token\"");
   return response;
 }
 

@@ -2,6 +2,7 @@
 // The refusals of the account service as problems. Pure functions.
 
 #include "accounts/account_service.h"
+#include "base/result.h"
 #include "http/message.h"
 
 namespace tribune::api {
@@ -10,7 +11,8 @@ namespace tribune::api {
 /// (RFC 9110 section 11.6.1).
 http::Response problem_of(const http::Request&, const accounts::Refused&);
 
-/// 401: the request has no valid access token; `why` is a text for people.
-http::Response token_problem(const http::Request&, std::string_view why);
+/// 401: the request has no valid token. The challenge names the token as the reason, unless there is none: an error of
+/// the kind not_found.
+http::Response token_problem(const http::Request&, const base::Error& why);
 
 }  // namespace tribune::api

@@ -1,6 +1,6 @@
 #pragma once
 // The JSON object in the body of a request, read member by member. The first thing that is wrong becomes the error, in
-// the words of problem_texts.h.
+// the languages of localized.h.
 
 #include <optional>
 #include <string>
@@ -32,6 +32,7 @@ class RequestBody {
 
  private:
   const base::json::Value* member(std::string_view name);
+  std::string checked_text(const base::json::Value&, std::string_view name, std::size_t least, std::size_t most);
   void fail(Localized);
 
   base::json::Value value_;
