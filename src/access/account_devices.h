@@ -14,7 +14,7 @@
 
 namespace tribune::access {
 
-struct Account {
+struct WatchingAccount {
   struct Device {
     SessionId session;
     std::string name;
@@ -25,11 +25,11 @@ struct Account {
 
 class AccountDevices {
  public:
-  using Entry = std::unordered_map<std::string, Account>::value_type;  // key and account
+  using Entry = std::unordered_map<std::string, WatchingAccount>::value_type;  // key and account
 
   /// The account when `max_devices` of its devices watch, nullptr when one more may. When `max_devices` is 0, an
   /// account without devices.
-  const Account* full(std::string_view account, std::optional<std::int64_t> max_devices) const {
+  const WatchingAccount* full(std::string_view account, std::optional<std::int64_t> max_devices) const {
     if (account.empty() || !max_devices) return nullptr;
     if (*max_devices == 0) return &no_devices_;
     const auto found = accounts_.find(std::string(account));
@@ -42,7 +42,7 @@ class AccountDevices {
   Entry* add(std::string_view account, SessionId session, std::string_view device, std::int64_t opened) {
     auto* entry = &*accounts_.try_emplace(std::string(account)).first;
     auto& devices = entry->second.devices;
-    const auto is_before = [](std::int64_t time, const Account::Device& other) { return time < other.opened; };
+    const auto is_before = [](std::int64_t time, const WatchingAccount::Device& other) { return time < other.opened; };
     devices.insert(std::upper_bound(devices.begin(), devices.end(), opened, is_before),
                    {session, std::string(device), opened});
     return entry;
@@ -55,8 +55,8 @@ class AccountDevices {
   }
 
  private:
-  std::unordered_map<std::string, Account> accounts_;
-  const Account no_devices_{};
+  std::unordered_map<std::string, WatchingAccount> accounts_;
+  const WatchingAccount no_devices_{};
 };
 
 }  // namespace tribune::access

@@ -19,7 +19,7 @@ std::chrono::milliseconds spread(std::chrono::milliseconds interval, std::uint64
   return interval + interval * static_cast<std::int64_t>((base::multiplicative_hash(number) >> 32) % 201) / 1'000;
 }
 
-Refused account_full(const Account& account) {
+Refused account_full(const WatchingAccount& account) {
   Refused refused{DenyReason::account_full};
   for (const auto& device : account.devices) refused.devices.push_back(device.name);
   return refused;

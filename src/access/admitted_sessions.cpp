@@ -212,7 +212,7 @@ bool AdmittedSessions::is_expired(SessionId id, std::int64_t issued) const {
   return issued > 0 && now - issued > lifetime_seconds() && !past_.is_lapsed(id, now);
 }
 
-const Account* AdmittedSessions::full_account(const Visitor& visitor) const {
+const WatchingAccount* AdmittedSessions::full_account(const Visitor& visitor) const {
   return accounts_.full(visitor.account, capacity_.limits().max_sessions_per_account);
 }
 
@@ -220,7 +220,7 @@ bool AdmittedSessions::is_account_incomplete(const Visitor& visitor) const {
   return !visitor.account.empty() && capacity_.limits().max_sessions_per_account && capacity_.is_in_grace();
 }
 
-bool AdmittedSessions::is_address_full(const Visitor& visitor, const Account* replaced) {
+bool AdmittedSessions::is_address_full(const Visitor& visitor, const WatchingAccount* replaced) {
   const auto client = client_hash(visitor);
   if (settings_.max_sessions_per_address == kNoLimit || client == 0) return false;
   auto sessions_there = addresses_.of(client);

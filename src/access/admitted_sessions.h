@@ -70,12 +70,12 @@ class AdmittedSessions {
   std::size_t past_count() const { return past_.size(); }
 
   /// The visitor's account when one more device would be too many, else nullptr.
-  const Account* full_account(const Visitor&) const;
+  const WatchingAccount* full_account(const Visitor&) const;
   /// Whether devices of the account may still watch that have not returned since the restart.
   bool is_account_incomplete(const Visitor&) const;
   /// Whether the visitor's address has max_sessions_per_address sessions. `replaced`: the account whose oldest session
   /// would be ended for the visitor, and does not count. Counts and logs a refusal.
-  bool is_address_full(const Visitor&, const Account* replaced = nullptr);
+  bool is_address_full(const Visitor&, const WatchingAccount* replaced = nullptr);
   /// The scopes that the session counts in. The session must be counted.
   const ScopeSet& scopes_of(SessionId id) const { return counted_.at(id).scopes; }
 

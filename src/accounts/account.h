@@ -52,6 +52,13 @@ struct Device {
   bool operator==(const Device&) const = default;
 };
 
+/// A device that a client has proven to be one on which the account was logged in before.
+struct KnownDevice {
+  AccountId account = 0;  // not 0
+  DeviceId device = 0;    // not 0
+  bool operator==(const KnownDevice&) const = default;
+};
+
 /// A login has 3 to 128 of a-z A-Z 0-9 . _ + @ -, so that a name, a mail address or a telephone number is one. Letters
 /// of other scripts are rejected, because many look like others.
 inline constexpr std::size_t kMinLoginBytes = 3, kMaxLoginBytes = 128;

@@ -15,8 +15,8 @@ std::int64_t milliseconds_of(base::WallTime time) {
 base::WallTime time_of(std::int64_t milliseconds) { return base::WallTime(std::chrono::milliseconds(milliseconds)); }
 
 /// A parsed record whose members are taken one by one; `is_valid` is false once one of them was absent or wrong.
-struct RecordReader {
-  explicit RecordReader(std::string_view text) {
+struct AccountRecordReader {
+  explicit AccountRecordReader(std::string_view text) {
     if (auto parsed = base::json::parse(text)) value = std::move(*parsed);
     is_valid = value.is(base::json::Kind::object);
   }
@@ -58,7 +58,7 @@ std::string to_record(const Account& account) {
 }
 
 std::optional<Account> account_of_record(std::string_view text) {
-  RecordReader reader(text);
+  AccountRecordReader reader(text);
   Account account;
   account.id = reader.id("id");
   account.login = reader.text("login");
@@ -81,7 +81,7 @@ std::string to_record(const Device& device) {
 }
 
 std::optional<Device> device_of_record(std::string_view text) {
-  RecordReader reader(text);
+  AccountRecordReader reader(text);
   Device device;
   device.id = reader.id("id");
   device.account = reader.id("account");
@@ -99,7 +99,7 @@ std::string to_record(const Revocation& revocation) {
 }
 
 std::optional<Revocation> revocation_of_record(std::string_view text) {
-  RecordReader reader(text);
+  AccountRecordReader reader(text);
   Revocation revocation;
   revocation.number = static_cast<std::uint64_t>(reader.number("number"));
   revocation.device = reader.id("device");
@@ -107,19 +107,18 @@ std::optional<Revocation> revocation_of_record(std::string_view text) {
   return reader.result(revocation);
 }
 
-std::string to_record(const StoredResetCode& stored) {
+std::string to_record(const ResetCode& code) {
   Writer w;
-  w.begin_object().member("code_hash", stored.code.code_hash);
-  return w.member("expires", milliseconds_of(stored.code.expires)).member("wrong", stored.wrong).end_object().take();
+  w.begin_object().member("code_hash", code.code_hash).member("expires", milliseconds_of(code.expires));
+  return w.end_object().take();
 }
 
-std::optional<StoredResetCode> reset_code_of_record(std::string_view text) {
-  RecordReader reader(text);
-  StoredResetCode stored;
-  stored.code.code_hash = reader.text("code_hash");
-  stored.code.expires = reader.time("expires");
-  stored.wrong = static_cast<unsigned>(reader.number("wrong"));
-  return reader.result(std::move(stored));
+std::optional<ResetCode> reset_code_of_record(std::string_view text) {
+  AccountRecordReader reader(text);
+  ResetCode code;
+  code.code_hash = reader.text("code_hash");
+  code.expires = reader.time("expires");
+  return reader.result(std::move(code));
 }
 
 }  // namespace tribune::accounts

@@ -11,21 +11,15 @@
 
 namespace tribune::accounts {
 
-/// A stored reset code, and how many wrong ones were tried.
-struct StoredResetCode {
-  ResetCode code;
-  unsigned wrong = 0;
-};
-
 std::string to_record(const Account&);
 std::string to_record(const Device&);
 std::string to_record(const Revocation&);
-std::string to_record(const StoredResetCode&);
+std::string to_record(const ResetCode&);
 
 // nullopt for a text that to_record() does not write.
 std::optional<Account> account_of_record(std::string_view);
 std::optional<Device> device_of_record(std::string_view);
 std::optional<Revocation> revocation_of_record(std::string_view);
-std::optional<StoredResetCode> reset_code_of_record(std::string_view);
+std::optional<ResetCode> reset_code_of_record(std::string_view);
 
 }  // namespace tribune::accounts

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 
+#include "base/encoding.h"
 #include "base/ids.h"
+#include "base/signing.h"
 
 namespace tribune::accounts {
 namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::size_t kResetCodeCharacters = 12;       // of 5 bits each: too many to guess while it lives
 constexpr std::chrono::seconds kBusyRetry{2};          // of a client whose password waited for too long
 constexpr std::chrono::seconds kStoreRetry{5};         // of a client whose request met a store that cannot write
 constexpr std::chrono::seconds kCleaningInterval{60};  // of the revocations in the store
@@ -18,7 +21,7 @@ base::Counter counter_of(base::Metrics& metrics, std::string_view name, std::str
   return metrics.counter(name, help);
 }
 
-Refused refused_by(const base::Error& error) {
+RefusedRequest refused_by(const base::Error& error) {
   switch (error.kind) {
     case base::ErrorKind::conflict: return {Refusal::changed_meanwhile, error.text, 0s};
     case base::ErrorKind::not_found: return {Refusal::not_found, error.text, 0s};
@@ -26,19 +29,27 @@ Refused refused_by(const base::Error& error) {
   }
 }
 
-tl::unexpected<Refused> refuse(Refusal why, std::string reason = "", std::chrono::seconds retry_after = 0s) {
-  return tl::unexpected(Refused{why, std::move(reason), retry_after});
+tl::unexpected<RefusedRequest> refuse(Refusal why, std::string reason = "", std::chrono::seconds retry_after = 0s) {
+  return tl::unexpected(RefusedRequest{why, std::move(reason), retry_after});
 }
 
 /// Why an account whose password was right may not log in.
-std::optional<Refused> refusal_of_state(const Account& account) {
+std::optional<RefusedRequest> refusal_of_state(const Account& account) {
   switch (account.state) {
-    case AccountState::awaiting_approval: return Refused{Refusal::awaiting_approval, "", 0s};
-    case AccountState::declined: return Refused{Refusal::declined, account.reason, 0s};
-    case AccountState::blocked: return Refused{Refusal::blocked, account.reason, 0s};
+    case AccountState::awaiting_approval: return RefusedRequest{Refusal::awaiting_approval, "", 0s};
+    case AccountState::declined: return RefusedRequest{Refusal::declined, account.reason, 0s};
+    case AccountState::blocked: return RefusedRequest{Refusal::blocked, account.reason, 0s};
     case AccountState::active: break;
   }
   return std::nullopt;
+}
+
+/// Of the code without its dashes, in any case of letters, as people type it.
+std::string reset_code_hash(std::string_view code) {
+  std::string text;
+  for (const char c : code)
+    if (c != '-' && c != ' ') text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return base::to_hex(base::sha256(text));
 }
 
 std::uint64_t new_id() {
@@ -126,15 +137,15 @@ void AccountService::tick() {
   store_->erase_revocations(until, [](const base::Status&) {});
 }
 
-std::optional<Refused> AccountService::refusal_of(const Registration& registration) const {
-  if (!is_login(registration.login)) return Refused{Refusal::login_invalid, "", 0s};
+std::optional<RefusedRequest> AccountService::refusal_of(const Registration& registration) const {
+  if (!is_login(registration.login)) return RefusedRequest{Refusal::login_invalid, "", 0s};
   return refusal_of_new_password(registration.password);
 }
 
-std::optional<Refused> AccountService::refusal_of_new_password(const std::string& password) const {
+std::optional<RefusedRequest> AccountService::refusal_of_new_password(const std::string& password) const {
   const auto least = static_cast<std::size_t>(settings()->min_password_length);
   if (password.size() >= least && password.size() <= kMaxPasswordBytes) return std::nullopt;
-  return Refused{Refusal::password_length, std::to_string(least), 0s};
+  return RefusedRequest{Refusal::password_length, std::to_string(least), 0s};
 }
 
 void AccountService::register_account(Registration registration, Answered<Account> done) {
@@ -360,6 +371,43 @@ void AccountService::erase(PasswordProof proof, Answered<std::size_t> done) {
   done = counted(std::move(done));
   prove(std::move(proof), done,
         [this, done](const Account& account, const std::string&) { store_->erase(account.id, now(), on_ended(done)); });
+}
+
+void AccountService::issue_reset_code(AccountId id, Answered<IssuedResetCode> done) {
+  const auto text = base::random_id(kResetCodeCharacters);
+  IssuedResetCode issued{text.substr(0, 4) + "-" + text.substr(4, 4) + "-" + text.substr(8),
+                         now() + settings()->reset_code_lifetime};
+  store_->put_reset_code(id, {reset_code_hash(issued.code), issued.expires},
+                         [this, id, issued, done = counted(std::move(done))](base::Status status) {
+                           if (!status) return done(tl::unexpected(refused_by(status.error())));
+                           log_.info("accounts", "reset_code_issued", {{"account", to_text(id)}});
+                           done(issued);
+                         });
+}
+
+void AccountService::reset_password(std::string login, std::string code, std::string new_password,
+                                    Answered<std::size_t> done) {
+  done = counted(std::move(done));
+  if (auto refusal = refusal_of_new_password(new_password)) return done(tl::unexpected(std::move(*refusal)));
+  PasswordReset reset{std::move(login), reset_code_hash(code), "", now()};
+  auto key = reset.login, code_hash = reset.code_hash;
+  // WHY asked first: a wrong code must not cost a hash.
+  store_->check_reset_code(
+      std::move(key), std::move(code_hash), reset.now,
+      [this, reset, done, new_password = std::move(new_password)](base::Result<bool> is_right) mutable {
+        if (!is_right) return done(tl::unexpected(refused_by(is_right.error())));
+        if (!*is_right) return done(refuse(Refusal::wrong_credentials));
+        hash(HashingPriority::known_device, std::move(new_password), done, [this, reset, done](std::string new_hash) {
+          auto order = reset;
+          order.new_hash = std::move(new_hash);
+          store_->reset_password(std::move(order), [this, done](base::Result<ResetOutcome> outcome) {
+            if (!outcome) return done(tl::unexpected(refused_by(outcome.error())));
+            if (!outcome->is_right) return done(refuse(Refusal::wrong_credentials));
+            revoked_.add(outcome->revoked);
+            done(outcome->revoked.size());
+          });
+        });
+      });
 }
 
 void AccountService::change_state(StateChange change, Answered<std::size_t> done) {

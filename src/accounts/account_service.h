@@ -46,14 +46,14 @@ enum class Refusal {
   unavailable,  // the store cannot write or is overloaded, with retry_after
 };
 
-struct Refused {
+struct RefusedRequest {
   Refusal why = Refusal::unavailable;
   std::string reason;
   std::chrono::seconds retry_after{0};
 };
 
 template <class T>
-using Answer = tl::expected<T, Refused>;
+using Answer = tl::expected<T, RefusedRequest>;
 template <class T>
 using Answered = std::function<void(Answer<T>)>;
 
@@ -61,12 +61,6 @@ struct Registration {
   std::string login;
   std::string password;
   std::string client;  // the client's IP address
-};
-
-/// A device that the client has proven to be one on which this account was logged in before.
-struct KnownDevice {
-  AccountId account = 0;
-  DeviceId device = 0;
 };
 
 struct Login {
@@ -80,6 +74,11 @@ struct Login {
 struct LoggedIn {
   Account account;
   Device device;
+};
+
+struct IssuedResetCode {
+  std::string code;  // 12 characters of a-z and 2-7 in groups of four
+  base::WallTime expires{};
 };
 
 /// A logged-in device that proves its password again.
@@ -120,6 +119,10 @@ class AccountService {
   /// Ends all other devices.
   void change_password(PasswordProof, std::string new_password, Answered<std::size_t>);
   void erase(PasswordProof, Answered<std::size_t>);
+  /// For operators: a one-time code with which the viewer sets a new password. It replaces a former one.
+  void issue_reset_code(AccountId, Answered<IssuedResetCode>);
+  /// Ends all devices. wrong_credentials for a wrong or expired code.
+  void reset_password(std::string login, std::string code, std::string new_password, Answered<std::size_t>);
   /// For operators.
   void change_state(StateChange, Answered<std::size_t>);
 
@@ -140,8 +143,8 @@ class AccountService {
 
   template <class T>
   Answered<T> counted(Answered<T>);
-  std::optional<Refused> refusal_of(const Registration&) const;
-  std::optional<Refused> refusal_of_new_password(const std::string&) const;
+  std::optional<RefusedRequest> refusal_of(const Registration&) const;
+  std::optional<RefusedRequest> refusal_of_new_password(const std::string&) const;
   void store_new(Registration, AccountState, Answered<Account>);
   template <class T>
   void hash(HashingPriority, std::string password, Answered<T>, std::function<void(std::string)> on_hashed);

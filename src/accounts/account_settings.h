@@ -28,6 +28,7 @@ struct AccountSettings {
   std::chrono::milliseconds access_lifetime{std::chrono::minutes{10}};
   std::chrono::milliseconds refresh_lifetime{std::chrono::hours{180 * 24}};
   std::chrono::milliseconds refresh_grace{std::chrono::seconds{60}};
+  std::chrono::milliseconds reset_code_lifetime{std::chrono::hours{1}};
   std::uint64_t hash_memory_bytes = 19ull << 20;
   std::int64_t hash_passes = 2;
   std::int64_t hash_threads = 1;

@@ -132,8 +132,10 @@ class AccountStore {
   virtual void change_password(PasswordChange, Done<std::vector<Revocation>>) = 0;
   /// Stores a code for the account in place of any other. Errors: not_found.
   virtual void put_reset_code(AccountId, ResetCode, Done<void>) = 0;
+  /// Whether reset_password() would accept the code.
+  virtual void check_reset_code(std::string login, std::string code_hash, base::WallTime now, Done<bool>) = 0;
   /// With the right code: replaces the password, ends all devices, and erases the code. is_right is false for a wrong
-  /// or expired code, and for a login without one; the fifth wrong code in a row erases the right one.
+  /// or expired code, and for a login without one; nothing is changed then.
   virtual void reset_password(PasswordReset, Done<ResetOutcome>) = 0;
 
   /// Changes the state; all devices end unless the new state is `active`. Errors: not_found; conflict when the account

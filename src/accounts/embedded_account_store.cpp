@@ -26,7 +26,6 @@ using store::WriteTransaction;
 constexpr std::string_view kAccounts = "accounts", kLogins = "logins", kDevices = "devices",
                            kResetCodes = "reset_codes", kRevocations = "revocations", kCounters = "counters";
 constexpr std::string_view kRevocationCounter = "revocation";
-constexpr unsigned kMaxWrongCodes = 5;
 
 std::string device_key(AccountId account, DeviceId device) { return to_text(account) + "/" + to_text(device); }
 
@@ -172,26 +171,22 @@ base::Result<std::vector<Revocation>> change_password_in(WriteTransaction& t, co
                         [&](const Device& device) { return !change.keeps || device.id != *change.keeps; });
 }
 
-/// Takes the same time for each wrong code: both texts are hashes.
-bool is_same_code(const std::string& a, const std::string& b) { return base::sha256(a) == base::sha256(b); }
+/// The account with the login, if this is its code.
+std::optional<Account> account_with_code(ReadTransaction& t, std::string_view login, std::string_view code_hash,
+                                         base::WallTime now) {
+  auto account = account_with_login(t, login_key(login));
+  if (!account) return std::nullopt;
+  const auto record = t.get(kResetCodes, to_text(account->id));
+  const auto code = record ? reset_code_of_record(*record) : std::nullopt;
+  const bool is_right = code && code->expires > now && code->code_hash == code_hash;
+  return is_right ? std::move(account) : std::nullopt;
+}
 
 ResetOutcome reset_password_in(WriteTransaction& t, const PasswordReset& reset) {
   ResetOutcome outcome;
-  auto account = account_with_login(t, login_key(reset.login));
+  auto account = account_with_code(t, reset.login, reset.code_hash, reset.now);
   if (!account) return outcome;
-  const auto key = to_text(account->id);
-  const auto record = t.get(kResetCodes, key);
-  auto stored = record ? reset_code_of_record(*record) : std::nullopt;
-  if (!stored) return outcome;
-  const bool is_expired = stored->code.expires <= reset.now;
-  if (is_expired || !is_same_code(stored->code.code_hash, reset.code_hash)) {
-    if (is_expired || ++stored->wrong >= kMaxWrongCodes)
-      t.erase(kResetCodes, key);
-    else
-      t.put(kResetCodes, key, to_record(*stored));
-    return outcome;
-  }
-  t.erase(kResetCodes, key);
+  t.erase(kResetCodes, to_text(account->id));
   account->password_hash = reset.new_hash;
   ++account->password_version;
   put_account(t, *account);
@@ -294,12 +289,17 @@ class EmbeddedAccountStore final : public AccountStore {
   }
   void put_reset_code(AccountId id, ResetCode code, Done<void> done) override {
     tables_->write(
-        [id, stored = StoredResetCode{std::move(code), 0}](WriteTransaction& t) -> base::Status {
+        [id, code = std::move(code)](WriteTransaction& t) -> base::Status {
           if (!account_in(t, id)) return not_found();
-          t.put(kResetCodes, to_text(id), to_record(stored));
+          t.put(kResetCodes, to_text(id), to_record(code));
           return {};
         },
         std::move(done));
+  }
+  void check_reset_code(std::string login, std::string code_hash, base::WallTime now, Done<bool> done) override {
+    view<bool>([login = std::move(login), code_hash = std::move(code_hash),
+                now](ReadTransaction& t) { return account_with_code(t, login, code_hash, now).has_value(); },
+               std::move(done));
   }
   void reset_password(PasswordReset reset, Done<ResetOutcome> done) override {
     change<ResetOutcome>([reset = std::move(reset)](

@@ -12,9 +12,15 @@ std::string time_of_seconds(std::int64_t seconds) {
   return base::rfc3339(base::WallTime(std::chrono::seconds(seconds)));
 }
 
+void write_account_members(Writer& w, const accounts::Account& account) {
+  w.member("id", accounts::to_text(account.id)).member("login", account.login);
+  w.member("state", to_string(account.state)).member("created_at", base::rfc3339(account.created));
+}
+
 void write_account(Writer& w, const accounts::Account& account) {
-  w.begin_object().member("id", accounts::to_text(account.id)).member("login", account.login);
-  w.member("state", to_string(account.state)).member("created_at", base::rfc3339(account.created)).end_object();
+  w.begin_object();
+  write_account_members(w, account);
+  w.end_object();
 }
 
 void write_device(Writer& w, const accounts::Device& device, bool is_current) {
@@ -72,6 +78,28 @@ std::string export_document(const accounts::Account& account, const std::vector<
   write_account(w, account);
   write_devices(w, devices, 0);
   return w.member("exported_at", base::rfc3339(now)).end_object().take();
+}
+
+std::string accounts_document(const accounts::AccountPage& page) {
+  Writer w;
+  w.begin_object().key("accounts").begin_array();
+  for (const auto& account : page.accounts) {
+    w.begin_object();
+    write_account_members(w, account);
+    w.member("reason", account.reason).end_object();
+  }
+  w.end_array();
+  if (!page.next.empty()) w.member("next", page.next);
+  return w.end_object().take();
+}
+
+std::string operator_document(const accounts::Account& account, const std::vector<accounts::Device>& devices) {
+  Writer w;
+  w.begin_object();
+  write_account_members(w, account);
+  w.member("reason", account.reason);
+  write_devices(w, devices, 0);
+  return w.end_object().take();
 }
 
 }  // namespace tribune::api

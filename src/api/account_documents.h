@@ -22,4 +22,9 @@ std::string devices_document(const std::vector<accounts::Device>&, accounts::Dev
 /// {account, devices, exported_at}: everything that is stored about the account, except the password's hash.
 std::string export_document(const accounts::Account&, const std::vector<accounts::Device>&, base::WallTime now);
 
+/// For operators: {accounts: [{id, login, state, created_at, reason}], next?}
+std::string accounts_document(const accounts::AccountPage&);
+/// For operators: {id, login, state, created_at, reason, devices}
+std::string operator_document(const accounts::Account&, const std::vector<accounts::Device>&);
+
 }  // namespace tribune::api

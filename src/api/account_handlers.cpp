@@ -19,6 +19,7 @@ using contracts::AccountClaims;
 using http::Method;
 
 constexpr std::string_view kDefaultDeviceName = "device";
+constexpr std::size_t kMaxResetCodeBytes = 32;  // twelve characters, and what people type between them
 
 http::Response json_response(int status, std::string body) {
   http::Response response;
@@ -84,6 +85,7 @@ std::vector<runtime::Route> AccountHandlers::routes() {
   return {open_route(Method::post, "/api/v1/auth/register", &AccountHandlers::register_account),
           open_route(Method::post, "/api/v1/auth/login", &AccountHandlers::log_in),
           open_route(Method::post, "/api/v1/auth/refresh", &AccountHandlers::refresh),
+          open_route(Method::post, "/api/v1/auth/password/reset", &AccountHandlers::reset_password),
           session_route(Method::get, "/api/v1/auth/session", &AccountHandlers::session),
           session_route(Method::post, "/api/v1/auth/logout", &AccountHandlers::log_out),
           session_route(Method::get, "/api/v1/devices", &AccountHandlers::devices),
@@ -162,7 +164,7 @@ void AccountHandlers::log_in(runtime::Worker& worker, Exchange exchange) {
   if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
   // A device token that is not valid is ignored: the login is one of an unknown device.
   if (const auto device = credentials_->secrets().read_known_device(known); !known.empty() && device)
-    login.known = accounts::KnownDevice{device->account, device->device};
+    login.known = *device;
   service_.log_in(std::move(login), reply_with_tokens(DeferredReply(worker.loop, std::move(exchange))));
 }
 
@@ -174,6 +176,16 @@ void AccountHandlers::refresh(runtime::Worker& worker, Exchange exchange) {
   if (!claims) return exchange->reply(token_problem(exchange->request(), claims.error()));
   service_.refresh(claims->account, claims->device, claims->generation,
                    reply_with_tokens(DeferredReply(worker.loop, std::move(exchange))));
+}
+
+void AccountHandlers::reset_password(runtime::Worker& worker, Exchange exchange) {
+  RequestBody body(exchange->request());
+  auto login = body.text("login", 1, accounts::kMaxLoginBytes);
+  auto code = body.text("code", 1, kMaxResetCodeBytes);
+  auto new_password = body.text("new_password", 1, accounts::kMaxPasswordBytes);
+  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  service_.reset_password(std::move(login), std::move(code), std::move(new_password),
+                          reply_without_content(DeferredReply(worker.loop, std::move(exchange))));
 }
 
 void AccountHandlers::session(runtime::Worker&, Exchange exchange, const AccountClaims& claims,

@@ -34,6 +34,7 @@ class AccountHandlers {
   void register_account(runtime::Worker&, Exchange);
   void log_in(runtime::Worker&, Exchange);
   void refresh(runtime::Worker&, Exchange);
+  void reset_password(runtime::Worker&, Exchange);
   void session(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
   void account(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
   void export_account(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);

@@ -37,7 +37,7 @@ Localized with_reason(std::string_view en, std::string_view ru, std::string_view
   return {fmt::format("{}: {}", en, reason), fmt::format("{}: {}", ru, reason)};
 }
 
-Localized detail_of_login(const accounts::Refused& refused) {
+Localized detail_of_login(const accounts::RefusedRequest& refused) {
   switch (refused.why) {
     case Refusal::wrong_credentials: return {"the login or the password is wrong", "неверный логин или пароль"};
     case Refusal::awaiting_approval:
@@ -55,7 +55,7 @@ Localized detail_of_login(const accounts::Refused& refused) {
   }
 }
 
-Localized detail_of(const accounts::Refused& refused) {
+Localized detail_of(const accounts::RefusedRequest& refused) {
   switch (refused.why) {
     case Refusal::registration_closed:
       return {"only an operator creates accounts", "учётные записи создаёт только оператор"};
@@ -84,7 +84,7 @@ void add_challenge(http::Response& response, std::string_view parameters) {
 
 }  // namespace
 
-http::Response problem_of(const http::Request& request, const accounts::Refused& refused) {
+http::Response problem_of(const http::Request& request, const accounts::RefusedRequest& refused) {
   const auto& type = type_of(refused.why);
   auto response = refused.retry_after.count() > 0
                       ? problem_with_retry(request, type, detail_of(refused), refused.retry_after)

@@ -9,7 +9,7 @@ namespace tribune::api {
 
 /// The problem in the client's language, with Retry-After where the refusal has one, and WWW-Authenticate with a 401
 /// (RFC 9110 section 11.6.1).
-http::Response problem_of(const http::Request&, const accounts::Refused&);
+http::Response problem_of(const http::Request&, const accounts::RefusedRequest&);
 
 /// 401: the request has no valid token. The challenge names the token as the reason, unless there is none: an error of
 /// the kind not_found.

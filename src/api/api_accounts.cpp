@@ -27,7 +27,9 @@ base::Result<std::unique_ptr<ApiAccounts>> ApiAccounts::open(const ApiSettings& 
 ApiAccounts::ApiAccounts(std::unique_ptr<accounts::AccountService> service,
                          std::unique_ptr<AccountCredentials> credentials, const base::Clock& clock,
                          std::chrono::milliseconds clock_skew)
-    : service_(std::move(service)), handlers_(*service_, std::move(credentials), clock, clock_skew) {}
+    : service_(std::move(service)),
+      handlers_(*service_, std::move(credentials), clock, clock_skew),
+      admin_(*service_) {}
 
 void ApiAccounts::apply(const ApiSettings& settings) {
   service_->apply(settings.accounts);

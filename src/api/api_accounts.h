@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "accounts/account_service.h"
+#include "api/account_admin.h"
 #include "api/account_handlers.h"
 #include "api/api_settings.h"
 #include "base/json.h"
@@ -23,6 +24,7 @@ class ApiAccounts {
                                                          runtime::Services&);
 
   std::vector<runtime::Route> routes() { return handlers_.routes(); }
+  std::vector<runtime::Route> admin_routes() { return admin_.routes(); }
   void apply(const ApiSettings&);
   /// To be called every second, on any thread.
   void tick() { service_->tick(); }
@@ -36,6 +38,7 @@ class ApiAccounts {
 
   const std::unique_ptr<accounts::AccountService> service_;
   AccountHandlers handlers_;
+  AccountAdmin admin_;
 };
 
 }  // namespace tribune::api

@@ -78,6 +78,10 @@ class ApiRole final : public runtime::Role {
     return routes;
   }
 
+  std::vector<runtime::Route> admin_routes() override {
+    return accounts_ ? accounts_->admin_routes() : std::vector<runtime::Route>();
+  }
+
   base::Status start() override {
     if (!own_at_start_.accounts.state_dir.empty()) {
       auto opened = ApiAccounts::open(own_at_start_, settings_at_start_.event.clock_skew, services_);

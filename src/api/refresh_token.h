@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "accounts/account.h"
 #include "base/result.h"
 #include "base/signing.h"
 #include "contracts/account_token.h"
@@ -28,11 +29,7 @@ struct RefreshClaims {
   bool operator==(const RefreshClaims&) const = default;
 };
 
-struct KnownDevice {
-  std::uint64_t account = 0;  // not 0
-  std::uint64_t device = 0;   // not 0
-  bool operator==(const KnownDevice&) const = default;
-};
+using accounts::KnownDevice;
 
 inline constexpr std::string_view kRefreshTokenPrefix = "trt_";
 inline constexpr std::string_view kKnownDevicePrefix = "tdt_";

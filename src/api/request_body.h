@@ -1,6 +1,6 @@
 #pragma once
 // The JSON object in the body of a request, read member by member. The first thing that is wrong becomes the error, in
-// the languages of localized.h.
+// both languages of the API.
 
 #include <optional>
 #include <string>

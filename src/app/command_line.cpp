@@ -68,6 +68,21 @@ std::string key_of(std::string name) {
   return name;
 }
 
+/// "create" of "accounts create".
+std::string own_name(const CtlCommand& command) { return command.name.substr(command.name.find(' ') + 1); }
+
+/// The subcommand of the command's group, which is made for its first command; `ctl_app` for a command without one.
+CLI::App* parent_of(CLI::App& ctl_app, const CtlCommand& command) {
+  const auto space = command.name.find(' ');
+  if (space == std::string::npos) return &ctl_app;
+  const auto group = command.name.substr(0, space);
+  for (auto* made : ctl_app.get_subcommands([](const CLI::App*) { return true; }))
+    if (made->get_name() == group) return made;
+  auto* made = ctl_app.add_subcommand(group, "Commands for " + group);
+  made->require_subcommand(1)->fallthrough();
+  return made;
+}
+
 void add_ctl(CLI::App& app, int& code, CtlOptions& options, CtlValues& values) {
   auto* ctl_app = app.add_subcommand("ctl", "Query or control a running process through its admin listener");
   ctl_app->add_option("--admin", options.admin,
@@ -80,7 +95,7 @@ void add_ctl(CLI::App& app, int& code, CtlOptions& options, CtlValues& values) {
   ctl_app->require_subcommand(1);
   ctl_app->fallthrough();
   for (const auto& command : ctl_commands()) {
-    auto* sub = ctl_app->add_subcommand(command.name, command.help);
+    auto* sub = parent_of(*ctl_app, command)->add_subcommand(own_name(command), command.help);
     sub->fallthrough();
     for (const auto& parameter : command.parameters) {
       const auto keep = [&values, key = key_of(parameter.name)](const std::string& value) { values[key] = value; };

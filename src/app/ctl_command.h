@@ -1,6 +1,7 @@
 #pragma once
 // The commands of `tribune ctl`. Each is a row of a table: its name, its parameters, the request to the admin listener,
-// and the conversion of the response to text. The tables are in ctl_routing.cpp, ctl_store.cpp and ctl_limit.cpp.
+// and the conversion of the response to text. The tables are in ctl_routing.cpp, ctl_store.cpp, ctl_limit.cpp and
+// ctl_accounts.cpp.
 
 #include <functional>
 #include <map>
@@ -31,7 +32,7 @@ struct CtlRequest {
 };
 
 struct CtlCommand {
-  std::string name;  // "drain"
+  std::string name;  // "drain", or "accounts create": a command of a group
   std::string help;
   std::vector<CtlParameter> parameters;
   std::function<CtlRequest(const CtlValues&)> request;
@@ -45,6 +46,7 @@ struct CtlCommand {
 std::vector<CtlCommand> routing_commands();
 std::vector<CtlCommand> store_commands();
 std::vector<CtlCommand> limit_commands();
+std::vector<CtlCommand> account_commands();
 
 /// The commands of all tables.
 const std::vector<CtlCommand>& ctl_commands();

@@ -43,10 +43,10 @@ TEST_CASE("records are read back, and any other text is refused") {
   CHECK(revocation->number == 5);
   CHECK(revocation->device == 9);
 
-  const auto code = reset_code_of_record(to_record(StoredResetCode{{"hash", base::WallTime(4s)}, 2}));
+  const auto code = reset_code_of_record(to_record(ResetCode{"hash", base::WallTime(4s)}));
   REQUIRE(code.has_value());
-  CHECK(code->code.code_hash == "hash");
-  CHECK(code->wrong == 2);
+  CHECK(code->code_hash == "hash");
+  CHECK(code->expires == base::WallTime(4s));
 
   for (const auto* text : {"", "{}", "[]", "null", "{\"id\":\"0000000000000007\"}", "{\"id\":7}"}) {
     CHECK_FALSE(account_of_record(text).has_value());

@@ -24,7 +24,7 @@ TEST_CASE("a challenge names the token as the reason only if the request has one
 }
 
 TEST_CASE("a refusal is a problem in the client's language, with Retry-After where it has one") {
-  const accounts::Refused busy{accounts::Refusal::unavailable, "", std::chrono::seconds{5}};
+  const accounts::RefusedRequest busy{accounts::Refusal::unavailable, "", std::chrono::seconds{5}};
   const auto english = api::problem_of(kNoHeaders, busy);
   CHECK(english.status == 503);
   CHECK(english.headers.first("Retry-After") == "5");

@@ -2,61 +2,71 @@
 
 #include <doctest/doctest.h>
 
-#include <string>
-
-#include "support/fake_exchange.h"
-
 using namespace tribune;
 
 namespace {
 
-http::Request request_with(std::string body) {
-  auto request = test::request_of(http::Method::post, "/api/v1/auth/login");
-  request.body = std::move(body);
-  return request;
-}
-
-/// What is wrong with the body, whose members are a name and a note; empty when nothing is.
-std::string error_of(std::string text) {
-  api::RequestBody body(request_with(std::move(text)));
-  body.text("name", 1, 8);
-  body.optional_text("note", 8);
-  body.optional_flag("flag");
+/// The error of a body that must have the member "login" of 1 to 8 bytes, and may have "device" and "everywhere".
+std::string error_of(std::string text, std::string* login = nullptr) {
+  http::Request request;
+  request.body = std::move(text);
+  api::RequestBody body(request);
+  const auto read = body.text("login", 1, 8);
+  body.optional_text("device", 4);
+  body.optional_flag("everywhere");
+  if (login) *login = read;
   const auto wrong = body.finish();
   return wrong ? wrong->en : "";
 }
 
 }  // namespace
 
-TEST_CASE("the members of a body are read, and null is as good as absent") {
-  api::RequestBody body(request_with(R"({"name":"\u0430nn","note":null,"flag":true})"));
-  CHECK(body.text("name", 1, 8) == "\u0430nn");
-  CHECK(body.optional_text("note", 8).empty());
-  CHECK(body.optional_flag("flag"));
-  CHECK_FALSE(body.finish());
+TEST_CASE("members are read, and null is an absent member") {
+  std::string login;
+  CHECK(error_of(R"({"login":"\u0430b","device":null,"everywhere":true})", &login).empty());
+  CHECK(login ==
+        "\xd0\xb0"
+        "b");
 }
 
-TEST_CASE("a body that is wrong is refused with its first error") {
-  CHECK(error_of("").find("not valid JSON") != std::string::npos);
-  CHECK(error_of(R"(["name"])") == "the body must be a JSON object");
-  CHECK(error_of(R"({"note":"x"})") == "the member \"name\" is missing");
-  CHECK(error_of(R"({"name":null})") == "the member \"name\" is missing");
-  CHECK(error_of(R"({"name":""})") == "\"name\" must be a text of 1 to 8 bytes");
-  CHECK(error_of(R"({"name":5})") == "\"name\" must be a text of 1 to 8 bytes");
-  CHECK(error_of(R"({"name":"123456789"})") == "\"name\" must be a text of 1 to 8 bytes");
-  CHECK(error_of(R"({"name":"a","note":"123456789"})") == "\"note\" must be a text of 0 to 8 bytes");
-  CHECK(error_of(R"({"name":"a","flag":1})") == "\"flag\" must be true or false");
-  CHECK(error_of(R"({"name":"a","more":1})") == "unknown member \"more\"");
-  CHECK(error_of(R"({"name":"a","name":"b"})").find("occurs twice") != std::string::npos);
-  CHECK(error_of(R"({"name":[[[[["a"]]]]]})").find("nested deeper") != std::string::npos);
-  CHECK(error_of(R"({"name":"a"})" + std::string(api::RequestBody::kMaxBodyBytes, ' ')).find("bytes") !=
-        std::string::npos);
+TEST_CASE("the first thing that is wrong with a body is named") {
+  const std::vector<std::pair<std::string, std::string>> table{
+      {"", "not valid JSON"},
+      {"{", "not valid JSON"},
+      {"[]", "must be a JSON object"},
+      {"\"login\"", "must be a JSON object"},
+      {"{}", "\"login\" is missing"},
+      {R"({"login":null})", "\"login\" is missing"},
+      {R"({"login":""})", "\"login\" must be a text of 1 to 8 bytes"},
+      {R"({"login":"123456789"})", "\"login\" must be a text of 1 to 8 bytes"},
+      {R"({"login":5})", "\"login\" must be a text"},
+      {R"({"login":"a","device":"12345"})", "\"device\" must be a text of 0 to 4 bytes"},
+      {R"({"login":"a","everywhere":1})", "\"everywhere\" must be true or false"},
+      {R"({"login":"a","Login":"b"})", "unknown member \"Login\""},
+      {R"({"login":"a","login":"b"})", "not valid JSON"},
+      {R"({"login":"\ud800"})", "not valid JSON"},
+      {"{\"login\":\"\xff\"}", "not valid JSON"},
+      {R"({"login":"a"} x)", "not valid JSON"},
+      {R"({"login":"a","x":99999999999999999999999999})", "unknown member \"x\""},
+      {R"({"login":"a","x":1e999})", "not valid JSON"},
+      {R"({"login":[[[[[1]]]]]})", "not valid JSON"},
+      {"{\"login\":\"" + std::string(api::RequestBody::kMaxBodyBytes, 'x') + "\"}", "more than 8192 bytes"},
+  };
+  for (const auto& [body, expected] : table) {
+    CAPTURE(body);
+    const auto found = error_of(body).find(expected);
+    CHECK_MESSAGE(found != std::string::npos, error_of(body));
+  }
 }
 
-TEST_CASE("a text with a surrogate of its own is refused") {
-  CHECK(error_of(R"({"name":"\ud83d\ude00"})").empty());
-  CHECK_FALSE(error_of(R"({"name":"\ud83d"})").empty());
-  CHECK(error_of(R"({"name":"\ude00"})") == "\"name\" has an escape that is no character");
-  CHECK(error_of(R"({"name":"a","note":"\udfff"})") == "\"note\" has an escape that is no character");
-  CHECK_FALSE(error_of("{\"name\":\"\xff\"}").empty());
+TEST_CASE("a body with too many values is refused") {
+  std::string text = R"({"login":"a","x":[0)";
+  for (int i = 0; i < 70; ++i) text += ",0";
+  CHECK(error_of(text + "]}").find("not valid JSON") != std::string::npos);
+}
+
+TEST_CASE("an escaped surrogate without its other half is refused") {
+  CHECK(error_of(R"({"login":"\ud83d\ude00"})").empty());
+  CHECK(error_of(R"({"login":"\ude00"})") == "\"login\" has an escape that is no character");
+  CHECK(error_of(R"({"login":"a","device":"\udfff"})") == "\"device\" has an escape that is no character");
 }

@@ -1,0 +1,48 @@
+#include "api/request_limits.h"
+
+#include <doctest/doctest.h>
+
+using namespace tribune;
+using namespace std::chrono_literals;
+
+TEST_CASE("a quota of a minute may be used at once, and comes back evenly") {
+  api::RequestLimits limits;
+  limits.apply({60, 30});
+  base::SteadyTime now{};
+  for (int left = 59; left >= 0; --left) {
+    const auto quota = limits.count_address("192.0.2.1", now);
+    CHECK_FALSE(quota.retry_after.has_value());
+    CHECK(quota.left == left);
+    CHECK(quota.limit == 60);
+  }
+  const auto over = limits.count_address("192.0.2.1", now);
+  REQUIRE(over.retry_after.has_value());
+  CHECK(*over.retry_after == 1s);
+  CHECK(over.left == 0);
+  CHECK(over.full_after == 60s);
+  now += 1s;
+  CHECK_FALSE(limits.count_address("192.0.2.1", now).retry_after.has_value());
+  CHECK(limits.count_address("192.0.2.1", now).retry_after.has_value());
+  now += 60s;
+  CHECK(limits.count_address("192.0.2.1", now).left == 59);
+}
+
+TEST_CASE("addresses and accounts have quotas of their own, and an IPv6 client has one for its /64") {
+  api::RequestLimits limits;
+  limits.apply({2, 1});
+  const base::SteadyTime now{};
+  CHECK(limits.count_address("2001:db8::1", now).left == 1);
+  CHECK(limits.count_address("2001:db8::2", now).left == 0);
+  CHECK(limits.count_address("2001:db8:0:1::1", now).left == 1);
+  CHECK(limits.count_address("192.0.2.1", now).left == 1);
+  CHECK(limits.count_account(7, now).left == 0);
+  CHECK(limits.count_account(8, now).left == 0);
+  CHECK(limits.count_account(7, now).retry_after == 60s);
+}
+
+TEST_CASE("the state of a quota is in the fields of the response") {
+  http::Headers headers;
+  api::RequestLimits::add_fields(headers, {"address", 60, 12, 48s, {}});
+  CHECK(headers.first("RateLimit-Policy") == "\"address\";q=60;w=60");
+  CHECK(headers.first("RateLimit") == "\"address\";r=12;t=48");
+}
