@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "http/uri_bytes.h"
+
 namespace tribune::api {
 namespace {
 
@@ -12,6 +14,12 @@ constexpr base::json::ParseLimits kBodyLimits{false, 4, RequestBody::kMaxBodyByt
 Localized wrong_length(std::string_view name, std::size_t least, std::size_t most) {
   return {fmt::format("\"{}\" must be a text of {} to {} bytes", name, least, most),
           fmt::format("\"{}\" — текст длиной от {} до {} байт", name, least, most)};
+}
+
+/// The parser accepts an escaped low surrogate that follows no high one.
+Localized no_text(std::string_view name) {
+  return {fmt::format("\"{}\" has an escape that is no character", name),
+          fmt::format("в \"{}\" есть код, который не обозначает знака", name)};
 }
 
 }  // namespace
@@ -48,18 +56,25 @@ const base::json::Value* RequestBody::member(std::string_view name) {
 
 std::string RequestBody::text(std::string_view name, std::size_t least, std::size_t most) {
   const auto* found = member(name);
-  if (found && found->is(base::json::Kind::string) && found->string.size() >= least && found->string.size() <= most)
-    return found->string;
-  fail(found ? wrong_length(name, least, most)
-             : Localized{fmt::format("the member \"{}\" is missing", name), fmt::format("нет поля \"{}\"", name)});
+  if (found) return checked_text(*found, name, least, most);
+  fail({fmt::format("the member \"{}\" is missing", name), fmt::format("нет поля \"{}\"", name)});
   return "";
 }
 
 std::string RequestBody::optional_text(std::string_view name, std::size_t most) {
   const auto* found = member(name);
-  if (!found) return "";
-  if (found->is(base::json::Kind::string) && found->string.size() <= most) return found->string;
-  fail(wrong_length(name, 0, most));
+  return found ? checked_text(*found, name, 0, most) : "";
+}
+
+std::string RequestBody::checked_text(const base::json::Value& value, std::string_view name, std::size_t least,
+                                      std::size_t most) {
+  const auto& text = value.string;
+  if (!value.is(base::json::Kind::string) || text.size() < least || text.size() > most)
+    fail(wrong_length(name, least, most));
+  else if (!http::is_utf8(text))
+    fail(no_text(name));
+  else
+    return text;
   return "";
 }
 

@@ -34,6 +34,7 @@ class RequestBody {
 
  private:
   const base::json::Value* member(std::string_view name);
+  std::string checked_text(const base::json::Value&, std::string_view name, std::size_t least, std::size_t most);
   void fail(Localized);
 
   base::json::Value value_;

@@ -64,3 +64,9 @@ TEST_CASE("a body with too many values is refused") {
   for (int i = 0; i < 70; ++i) text += ",0";
   CHECK(error_of(text + "]}").find("not valid JSON") != std::string::npos);
 }
+
+TEST_CASE("an escaped surrogate without its other half is refused") {
+  CHECK(error_of(R"({"login":"\ud83d\ude00"})").empty());
+  CHECK(error_of(R"({"login":"\ude00"})") == "\"login\" has an escape that is no character");
+  CHECK(error_of(R"({"login":"a","device":"\udfff"})") == "\"device\" has an escape that is no character");
+}

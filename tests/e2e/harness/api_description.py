@@ -67,9 +67,10 @@ class Operation:
         if not media_type.endswith("json"):
             return self.errors(content[media_type]["schema"], body.decode("utf-8", "replace"), what)
         try:
-            value = json.loads(body)
+            value = json.loads(body, object_pairs_hook=members)
+            json.dumps(value, ensure_ascii=False).encode()
         except ValueError:
-            return [f"{what} is not JSON: {body[:80]!r}"]
+            return [f"{what} is not JSON, repeats a name, or is no text: {body[:80]!r}"]
         return self.errors(content[media_type]["schema"], value, what)
 
     def header_errors(self, documented, fields):
@@ -84,6 +85,13 @@ class Operation:
             elif header.get("required"):
                 wrong.append(f"the header {name} is missing")
         return wrong + [f"undocumented header {name}" for name, _ in fields if name.lower() in DESCRIBED_HEADERS - names_here]
+
+
+def members(pairs):
+    """The object with these members. Error: ValueError when a name occurs twice."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 def typed(schema, text):

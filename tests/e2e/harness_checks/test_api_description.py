@@ -70,6 +70,8 @@ REQUESTS = {
     "another content type": (lambda: access_request({"channel": "demo"}, {"Content-Type": "text/plain"}), "content type text/plain"),
     "no content type": (lambda: access_request({"channel": "demo"}, {}), "content type none"),
     "a body that is not JSON": (lambda: access_request(b"{"), "not JSON"),
+    "a body that repeats a name": (lambda: access_request(b'{"channel":"demo","channel":"demo"}'), "repeats a name"),
+    "a body with a lone surrogate": (lambda: access_request(b'{"channel":"\\ud800"}'), "no text"),
     "a body that is a list": (lambda: access_request([]), "is not of type 'object'"),
     "an undocumented member": (lambda: access_request({"channel": "demo", "place": 1}), "'place' was unexpected"),
     "a missing member": (lambda: access_request({}), "'channel' is a required property"),

@@ -1,37 +1,15 @@
 """The disk with the balancer's state is full: nobody who watches stops, and what was not written is written once there is room."""
-import subprocess
-
 import pytest
 from harness.raw_client import fetch
+from harness.small_disk import small_disk_at
 from harness.waiting import wait_until
 
 
 @pytest.fixture
 def small_disk(event):
-    """A disk of 4 MiB for the balancer's state, which outlives the balancer; `inside` is the command that enters its namespace."""
-    folder = event.folder / "balancer_state"
-    folder.mkdir()
-    script = 'mount -t tmpfs -o size=4m none "$0" && echo mounted && exec cat'
-    holder = subprocess.Popen(["unshare", "-m", "/bin/sh", "-c", script, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    is_mounted = holder.stdout.readline() == b"mounted\n"
-
-    class Disk:
-        inside = ["nsenter", "--mount", "--target", str(holder.pid)]
-
-        def fill(self):
-            subprocess.run([*self.inside, "dd", "if=/dev/zero", f"of={folder}/filler", "bs=4k"], capture_output=True)
-
-        def clear(self):
-            subprocess.run([*self.inside, "rm", f"{folder}/filler"], check=True)
-
-    try:
-        if not is_mounted:
-            pytest.skip("needs a mount namespace")
-        yield Disk()
-    finally:
-        holder.stdin.close()
-        holder.stdout.close()
-        holder.wait()
+    """A disk of 4 MiB for the balancer's state, which outlives the balancer."""
+    with small_disk_at(event.folder / "balancer_state") as disk:
+        yield disk
 
 
 def test_operator_commands_on_a_full_disk_take_effect_at_once_and_are_written_when_space_is_free(event, small_disk):
