@@ -15,7 +15,7 @@ constexpr std::size_t kResetCodeCharacters = 12;       // of 5 bits each: too ma
 constexpr std::chrono::seconds kBusyRetry{2};          // of a client whose password waited for too long
 constexpr std::chrono::seconds kStoreRetry{5};         // of a client whose request met a store that cannot write
 constexpr std::chrono::seconds kCleaningInterval{60};  // of the revocations in the store
-constexpr std::chrono::seconds kRevocationMargin{60};  // for clocks that differ, and the steps of one
+constexpr std::chrono::minutes kRevocationMargin{61};  // the largest event.clock_skew, and a step of the clock
 
 base::Counter counter_of(base::Metrics& metrics, std::string_view name, std::string_view help) {
   return metrics.counter(name, help);
@@ -94,27 +94,44 @@ AccountService::AccountService(const AccountSettings& settings, std::unique_ptr<
       hasher_(std::make_unique<PasswordHasher>(hasher_settings(settings), clock, metrics)) {}
 
 AccountService::~AccountService() {
-  std::unique_lock lock(open_mutex_);
-  all_closed_.wait(lock, [this] { return open_requests_ == 0; });
+  hasher_->stop();
+  std::unique_lock lock(open_->mutex);
+  open_->all_closed.wait(lock, [this] { return open_->count == 0; });
 }
 
-/// Counts the request as open until its callback has run.
+/// One request that has begun. It ends when its callback has run, and by its destructor when the callback is lost.
+class AccountService::OpenRequest {
+ public:
+  explicit OpenRequest(std::shared_ptr<OpenRequests> open) : open_(std::move(open)) {
+    const std::lock_guard lock(open_->mutex);
+    ++open_->count;
+  }
+  ~OpenRequest() { end(); }
+  void end() {
+    const std::lock_guard lock(open_->mutex);
+    if (!std::exchange(is_open_, false)) return;
+    if (--open_->count == 0) open_->all_closed.notify_all();
+  }
+  OpenRequest(const OpenRequest&) = delete;
+  OpenRequest& operator=(const OpenRequest&) = delete;
+
+ private:
+  const std::shared_ptr<OpenRequests> open_;
+  bool is_open_ = true;
+};
+
+/// The request is open until its callback has run.
 template <class T>
 Answered<T> AccountService::counted(Answered<T> done) {
-  {
-    const std::lock_guard lock(open_mutex_);
-    ++open_requests_;
-  }
-  return [this, done = std::move(done)](Answer<T> answer) {
+  return [open = std::make_shared<OpenRequest>(open_), done = std::move(done)](Answer<T> answer) {
     done(std::move(answer));
-    const std::lock_guard lock(open_mutex_);
-    if (--open_requests_ == 0) all_closed_.notify_all();
+    open->end();
   };
 }
 
 base::Status AccountService::start() {
   std::promise<base::Result<std::vector<Revocation>>> read;
-  store_->revocations(now() - settings()->access_lifetime - kRevocationMargin,
+  store_->revocations(now() - kMaxAccessLifetime - kRevocationMargin,
                       [&](base::Result<std::vector<Revocation>> found) { read.set_value(std::move(found)); });
   const auto found = read.get_future().get();
   if (!found) return tl::unexpected(found.error());
@@ -302,6 +319,7 @@ void AccountService::account(AccountId id, Answered<Account> done) {
 }
 
 void AccountService::account_by_login(std::string login, Answered<Account> done) {
+  if (!is_login(login)) return done(refuse(Refusal::not_found));
   store_->find_by_login(std::move(login), on_found<Account>(counted(std::move(done))));
 }
 
@@ -369,8 +387,9 @@ void AccountService::change_password(PasswordProof proof, std::string new_passwo
 
 void AccountService::erase(PasswordProof proof, Answered<std::size_t> done) {
   done = counted(std::move(done));
-  prove(std::move(proof), done,
-        [this, done](const Account& account, const std::string&) { store_->erase(account.id, now(), on_ended(done)); });
+  prove(std::move(proof), done, [this, done](const Account& account, const std::string&) {
+    store_->erase(account.id, account.password_version, now(), on_ended(done));
+  });
 }
 
 void AccountService::issue_reset_code(AccountId id, Answered<IssuedResetCode> done) {
@@ -389,6 +408,7 @@ void AccountService::reset_password(std::string login, std::string code, std::st
                                     Answered<std::size_t> done) {
   done = counted(std::move(done));
   if (auto refusal = refusal_of_new_password(new_password)) return done(tl::unexpected(std::move(*refusal)));
+  if (!is_login(login)) return done(refuse(Refusal::wrong_credentials));
   PasswordReset reset{std::move(login), reset_code_hash(code), "", now()};
   auto key = reset.login, code_hash = reset.code_hash;
   // WHY asked first: a wrong code must not cost a hash.

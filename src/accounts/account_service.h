@@ -139,6 +139,13 @@ class AccountService {
     std::string client;
     std::optional<DeviceId> known_device;  // of this account
   };
+  /// The requests whose callbacks have not run.
+  struct OpenRequests {
+    std::mutex mutex;
+    std::condition_variable all_closed;
+    std::size_t count = 0;
+  };
+  class OpenRequest;
   using OnRight = std::function<void(Account, std::string renewed_hash)>;
 
   template <class T>
@@ -164,9 +171,7 @@ class AccountService {
   LoginGuard guard_;
   base::Counter registrations_, logins_, refreshes_, repeated_, reused_;
   base::SteadyTime last_cleaning_{};
-  std::mutex open_mutex_;  // guards open_requests_
-  std::condition_variable all_closed_;
-  std::size_t open_requests_ = 0;  // their callbacks have not run
+  const std::shared_ptr<OpenRequests> open_ = std::make_shared<OpenRequests>();
   std::unique_ptr<AccountStore> store_;
   std::unique_ptr<PasswordHasher> hasher_;
 };

@@ -113,7 +113,8 @@ class AccountStore {
   virtual void create(Account, Done<void>) = 0;
   virtual void find(AccountId, Done<std::optional<Account>>) = 0;
   virtual void find_by_login(std::string login, Done<std::optional<Account>>) = 0;
-  /// The accounts whose login_key() is `from` or later, at most `limit`; only those in `state`, if one is given.
+  /// The accounts whose login_key() is `from` or later, at most `limit`; only those in `state`, if one is given: then a
+  /// page may have fewer, and none, although there is a next one.
   virtual void list(std::string from, std::size_t limit, std::optional<AccountState> state, Done<AccountPage>) = 0;
 
   /// Adds a device. Reports the ended devices' revocations: the replaced one's and that beyond max_devices. Errors:
@@ -141,8 +142,8 @@ class AccountStore {
   /// Changes the state; all devices end unless the new state is `active`. Errors: not_found; conflict when the account
   /// is in none of the states `from`.
   virtual void change_state(StateChange, Done<std::vector<Revocation>>) = 0;
-  /// Erases the account with its devices. Errors: not_found.
-  virtual void erase(AccountId, base::WallTime now, Done<std::vector<Revocation>>) = 0;
+  /// Erases the account with its devices. Errors: conflict as for open_device().
+  virtual void erase(AccountId, std::uint32_t password_version, base::WallTime now, Done<std::vector<Revocation>>) = 0;
 
   /// The revocations that are younger than `after`, in the order of their numbers; older ones may have been erased.
   virtual void revocations(base::WallTime after, Done<std::vector<Revocation>>) = 0;

@@ -25,6 +25,7 @@ using store::WriteTransaction;
 
 constexpr std::string_view kAccounts = "accounts", kLogins = "logins", kDevices = "devices",
                            kResetCodes = "reset_codes", kRevocations = "revocations", kCounters = "counters";
+constexpr std::size_t kMaxVisited = 20'000;  // accounts for one page: others wait for the reading thread
 constexpr std::string_view kRevocationCounter = "revocation";
 
 std::string device_key(AccountId account, DeviceId device) { return to_text(account) + "/" + to_text(device); }
@@ -72,7 +73,8 @@ Revocation end_device(WriteTransaction& t, const Device& device, base::WallTime 
   const auto last = t.get(kCounters, kRevocationCounter).value_or("0");
   std::uint64_t number = 0;
   std::from_chars(last.data(), last.data() + last.size(), number);
-  const Revocation revocation{number + 1, device.id, now};
+  // WHY not before the last refresh: after a step of the clock back, its access token lives longer than `now` tells.
+  const Revocation revocation{number + 1, device.id, std::max(now, device.refreshed)};
   t.put(kCounters, kRevocationCounter, std::to_string(revocation.number));
   t.put(kRevocations, to_text(revocation.number), to_record(revocation));
   t.erase(kDevices, device_key(device.account, device.id));
@@ -139,7 +141,7 @@ Refreshed refresh_in(WriteTransaction& t, const Refresh& refresh) {
   }
   const auto since = refresh.now - device->refreshed;
   const bool is_newest = refresh.generation == device->generation;
-  const bool is_repeated = refresh.generation + 1 == device->generation && since <= refresh.grace;
+  const bool is_repeated = refresh.generation + 1 == device->generation && std::chrono::abs(since) <= refresh.grace;
   if (!is_newest && !is_repeated) {
     refreshed.result = RefreshResult::reused;
     refreshed.revoked = {end_device(t, *device, refresh.now)};
@@ -207,9 +209,10 @@ base::Result<std::vector<Revocation>> change_state_in(WriteTransaction& t, const
   return end_all_devices(t, account->id, change.now);
 }
 
-base::Result<std::vector<Revocation>> erase_in(WriteTransaction& t, AccountId id, base::WallTime now) {
-  const auto account = account_in(t, id);
-  if (!account) return not_found();
+base::Result<std::vector<Revocation>> erase_in(WriteTransaction& t, AccountId id, std::uint32_t password_version,
+                                               base::WallTime now) {
+  const auto account = unchanged_account(t, id, password_version);
+  if (!account) return tl::unexpected(account.error());
   auto revoked = end_all_devices(t, id, now);
   t.erase(kResetCodes, to_text(id));
   t.erase(kLogins, login_key(account->login));
@@ -219,7 +222,12 @@ base::Result<std::vector<Revocation>> erase_in(WriteTransaction& t, AccountId id
 
 AccountPage list_in(ReadTransaction& t, const std::string& from, std::size_t limit, std::optional<AccountState> state) {
   AccountPage page;
+  std::size_t visited = 0;
   t.scan(kLogins, from, [&](std::string_view login, std::string_view id) {
+    if (++visited > kMaxVisited) {
+      page.next = std::string(login);
+      return false;
+    }
     auto account = account_in(t, parse_id(id).value_or(0));
     if (!account || (state && account->state != *state)) return true;
     if (page.accounts.size() == limit) page.next = std::string(login);
@@ -233,7 +241,7 @@ void erase_revocations_in(WriteTransaction& t, base::WallTime until) {
   std::vector<std::string> expired;
   t.scan(kRevocations, "", [&](std::string_view key, std::string_view record) {
     const auto revocation = revocation_of_record(record);
-    if (revocation && revocation->at > until) return false;
+    if (revocation && revocation->at > until) return true;
     expired.emplace_back(key);
     return true;
   });
@@ -310,8 +318,10 @@ class EmbeddedAccountStore final : public AccountStore {
     change<std::vector<Revocation>>(
         [state = std::move(state)](WriteTransaction& t) { return change_state_in(t, state); }, std::move(done));
   }
-  void erase(AccountId id, base::WallTime now, Done<std::vector<Revocation>> done) override {
-    change<std::vector<Revocation>>([id, now](WriteTransaction& t) { return erase_in(t, id, now); }, std::move(done));
+  void erase(AccountId id, std::uint32_t password_version, base::WallTime now,
+             Done<std::vector<Revocation>> done) override {
+    change<std::vector<Revocation>>([=](WriteTransaction& t) { return erase_in(t, id, password_version, now); },
+                                    std::move(done));
   }
   void revocations(base::WallTime after, Done<std::vector<Revocation>> done) override {
     view<std::vector<Revocation>>(

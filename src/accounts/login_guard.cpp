@@ -89,12 +89,14 @@ void LoginGuard::apply(const Settings& settings) {
 
 LoginGuard::Decision LoginGuard::decide(const Request& request, base::SteadyTime now) {
   if (const auto device = request.known_device) {
+    const auto owner_key = key_of('l', request.login_key);
     const std::lock_guard lock(mutex_);
-    if (const auto refusal = refusal_of_device(*device, now)) return refused(*refusal);
+    if (const auto refusal = refusal_of_device(owner_key, *device, now)) return refused(*refusal);
     devices_.add(*device);
+    owners_.add(owner_key[0]);
     ++devices_under_way_;
     under_way_gauge_.add(1);
-    return Attempt(*this, *device);
+    return Attempt(*this, owner_key, *device);
   }
   const auto address = base::parse_ip(request.address);
   const auto login_key = key_of('l', request.login_key);
@@ -120,8 +122,9 @@ FailureSketch::Key LoginGuard::key_of(char kind, std::string_view text) const {
   return key;
 }
 
-std::optional<LoginGuard::Refusal> LoginGuard::refusal_of_device(DeviceId device, base::SteadyTime now) const {
-  if (devices_under_way_ >= kMaxUnderWay) return Refusal{};
+std::optional<LoginGuard::Refusal> LoginGuard::refusal_of_device(const FailureSketch::Key& login, DeviceId device,
+                                                                 base::SteadyTime now) const {
+  if (devices_under_way_ >= kMaxUnderWay || owners_.of(login[0]) >= kMaxUnderWayOfOwner) return Refusal{};
   const auto* gone = device_failures_.peek(device);
   return refusal_by(Reason::device, settings_.device, gone ? *gone : now, devices_.of(device), now);
 }
@@ -153,6 +156,7 @@ void LoginGuard::end(const Attempt& attempt, std::optional<base::SteadyTime> fai
   under_way_gauge_.add(-1);
   if (attempt.device_) {
     devices_.remove(*attempt.device_);
+    owners_.remove(attempt.login_[0]);
     --devices_under_way_;
     if (failed) add_failure_of_device(*attempt.device_, *failed);
     return;

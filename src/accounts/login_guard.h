@@ -41,6 +41,9 @@ class LoginGuard {
   };
   static constexpr std::size_t kMaxUnderWay = 65'536;  // attempts of unknown devices, and as many of known ones
   static constexpr std::size_t kMaxDevices = 65'536;
+  /// Attempts under way of all known devices of one login together, so that one account cannot fill the queue that
+  /// known devices have.
+  static constexpr std::size_t kMaxUnderWayOfOwner = 4;
 
   struct Request {
     std::string_view login_key;            // of login_key(); of an account or not
@@ -74,7 +77,8 @@ class LoginGuard {
     friend class LoginGuard;
     Attempt(LoginGuard& guard, const FailureSketch::Key& login, const FailureSketch::Key& address)
         : guard_(&guard), login_(login), address_(address) {}
-    Attempt(LoginGuard& guard, DeviceId device) : guard_(&guard), device_(device) {}
+    Attempt(LoginGuard& guard, const FailureSketch::Key& login, DeviceId device)
+        : guard_(&guard), login_(login), device_(device) {}
 
     LoginGuard* guard_;  // null when the outcome is known
     FailureSketch::Key login_{}, address_{};
@@ -103,7 +107,7 @@ class LoginGuard {
     std::unordered_map<std::uint64_t, std::uint32_t> counts_;
   };
   FailureSketch::Key key_of(char kind, std::string_view text) const;
-  std::optional<Refusal> refusal_of_device(DeviceId, base::SteadyTime now) const;
+  std::optional<Refusal> refusal_of_device(const FailureSketch::Key& login, DeviceId, base::SteadyTime now) const;
   std::optional<Refusal> refusal_of_others(const FailureSketch::Key& login, const FailureSketch::Key& address,
                                            base::SteadyTime now) const;
   Decision refused(const Refusal&);
@@ -120,6 +124,7 @@ class LoginGuard {
   FailureSketch login_failures_, address_failures_;
   base::RecentMap<DeviceId, base::SteadyTime> device_failures_;  // until nothing is left of them
   UnderWay logins_, addresses_, devices_;
+  UnderWay owners_;  // logins, of attempts of known devices
   std::size_t others_under_way_ = 0, devices_under_way_ = 0;
 };
 

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <utility>
+
+#include "base/memory.h"
 
 #include "accounts/account.h"
 
@@ -74,12 +77,16 @@ PasswordHasher::PasswordHasher(const Settings& settings, const base::Clock& cloc
   for (std::size_t i = 0; i < thread_count_; ++i) threads_.emplace_back([this] { run(); });
 }
 
-PasswordHasher::~PasswordHasher() {
+void PasswordHasher::stop() {
   {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;
   }
   wake_.notify_all();
+}
+
+PasswordHasher::~PasswordHasher() {
+  stop();
   for (auto& thread : threads_) thread.join();
 }
 
@@ -132,11 +139,22 @@ std::chrono::seconds PasswordHasher::expected_wait(HashingPriority priority) con
 }
 
 void PasswordHasher::run() {
-  for (auto taken = take(); taken.work; taken = take()) {
+  while (true) {
+    auto taken = take();
+    if (!taken.work) return;
+    answer(taken);
+  }
+}
+
+/// A failed allocation loses the answer of this entry, and not the process.
+void PasswordHasher::answer(Taken& taken) {
+  try {
     if (taken.outcome == Outcome::compute)
       compute(taken);
     else
       refuse(taken);
+  } catch (const std::bad_alloc&) {
+    base::Memory::of_process().gave_up_work();
   }
 }
 

@@ -51,6 +51,9 @@ class PasswordHasher {
   /// Waits for the entries that are running. Those that wait are answered with the error `unavailable`.
   ~PasswordHasher();
 
+  /// Answers the entries that wait with the error `unavailable`, and refuses further ones.
+  void stop();
+
   /// Takes effect from the next entry on. A smaller bound removes no entry that waits.
   void apply(const Settings&);
 
@@ -80,6 +83,7 @@ class PasswordHasher {
 
   base::Status add(HashingPriority, std::unique_ptr<Work>);
   void run();
+  void answer(Taken&);
   Taken take();
   void refuse(Taken&);
   void compute(Taken&);

@@ -34,9 +34,13 @@ base::Status make_key_file(const std::string& directory, const std::string& path
   const auto draft = path + ".new";
   ::unlink(draft.c_str());
   const base::File file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  // WHY link(): unlike rename(), it never replaces a key.
   const bool is_written = file.fd() >= 0 &&
                           ::write(file.fd(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                          ::fsync(file.fd()) == 0 && ::rename(draft.c_str(), path.c_str()) == 0;
+                          ::fsync(file.fd()) == 0 && ::link(draft.c_str(), path.c_str()) == 0;
+  const int error_number = errno;
+  ::unlink(draft.c_str());
+  errno = error_number;
   if (!is_written) return key_file_error(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
   const base::File folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.fd() >= 0) ::fsync(folder.fd());
@@ -54,13 +58,19 @@ std::optional<contracts::AccountKeySeed> seed_of_line(std::string_view line) {
 
 }  // namespace
 
-base::Result<std::vector<contracts::AccountKeySeed>> account_key_seeds(const std::string& directory) {
+base::Result<std::vector<contracts::AccountKeySeed>> account_key_seeds(const std::string& directory,
+                                                                       bool may_make_one) {
   const auto path = directory + "/account_keys";
-  std::error_code error;
-  if (!std::filesystem::exists(path, error))
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 && errno == ENOENT) {
+    if (!may_make_one)
+      return key_file_error(path +
+                            " is missing, and there are accounts: restore it, or write a new key into it, which "
+                            "logs all devices out");
     if (auto made = make_key_file(directory, path); !made) return tl::unexpected(made.error());
+  }
   const auto text = base::read_text_file(path, kMaxKeyFileBytes);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) return key_file_error(path + ": " + text.error().text);
   std::vector<contracts::AccountKeySeed> seeds;
   std::string_view rest = *text;
   for (int number = 1; !rest.empty(); ++number) {

@@ -20,9 +20,9 @@
 namespace tribune::api {
 
 /// The seeds in the file `account_keys` of the directory, one line "{id} {base64url of 32 bytes}" for each; the first
-/// one signs and all verify. Without a file, one with a new key is made, readable by the owner alone. Blocks. Errors:
-/// io, and invalid_input with the number of the line.
-base::Result<std::vector<contracts::AccountKeySeed>> account_key_seeds(const std::string& directory);
+/// one signs and all verify. Without a file, one with a new key is made, readable by the owner alone, unless
+/// `may_make_one` is false. Blocks. Errors: io, and invalid_input with the number of the line.
+base::Result<std::vector<contracts::AccountKeySeed>> account_key_seeds(const std::string& directory, bool may_make_one);
 
 /// The texts of one login.
 struct TokenTexts {

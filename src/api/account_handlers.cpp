@@ -50,10 +50,6 @@ http::Response no_content() {
   return response;
 }
 
-http::Response bad_request(const http::Request& request, const Localized& why) {
-  return problem(request, http::problems::bad_request, why);
-}
-
 /// An answer without a document of its own: 204, or the refusal.
 accounts::Answered<std::size_t> reply_without_content(DeferredReply reply) {
   return [reply](Answer<std::size_t> answer) {
@@ -110,7 +106,6 @@ runtime::Route AccountHandlers::session_route(Method method, std::string_view pa
             const auto& request = exchange->request();
             const auto claims = credentials_->read(request, worker.index, clock_.wall_now(), clock_skew_);
             if (!claims) {
-              // WHY counted: each forged token costs a verification.
               const auto quota = limits_.count_address(request.client, clock_.steady_now());
               RequestLimits::add_fields(exchange->also, quota);
               return exchange->reply(quota.retry_after ? over_limit(request, *quota.retry_after)
@@ -131,7 +126,8 @@ void AccountHandlers::register_account(runtime::Worker& worker, Exchange exchang
   registration.login = body.text("login", 1, accounts::kMaxLoginBytes);
   registration.password = body.text("password", 1, accounts::kMaxPasswordBytes);
   registration.client = exchange->request().client;
-  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  if (const auto wrong = body.finish())
+    return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
   const DeferredReply reply(worker.loop, std::move(exchange));
   service_.register_account(std::move(registration), [reply](Answer<accounts::Account> answer) {
     reply.reply([answer = std::move(answer)](const http::Request& request) {
@@ -161,7 +157,8 @@ void AccountHandlers::log_in(runtime::Worker& worker, Exchange exchange) {
   login.device_name = device_name_of(body.optional_text("device", accounts::kMaxDeviceNameBytes));
   const auto known = body.optional_text("device_token", kMaxKnownDeviceCharacters);
   login.client = exchange->request().client;
-  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  if (const auto wrong = body.finish())
+    return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
   // A device token that is not valid is ignored: the login is one of an unknown device.
   if (const auto device = credentials_->secrets().read_known_device(known); !known.empty() && device)
     login.known = *device;
@@ -171,7 +168,8 @@ void AccountHandlers::log_in(runtime::Worker& worker, Exchange exchange) {
 void AccountHandlers::refresh(runtime::Worker& worker, Exchange exchange) {
   RequestBody body(exchange->request());
   const auto text = body.text("refresh_token", 1, kMaxRefreshTokenCharacters);
-  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  if (const auto wrong = body.finish())
+    return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
   const auto claims = credentials_->secrets().read_refresh_token(text);
   if (!claims) return exchange->reply(token_problem(exchange->request(), claims.error()));
   service_.refresh(claims->account, claims->device, claims->generation,
@@ -183,7 +181,8 @@ void AccountHandlers::reset_password(runtime::Worker& worker, Exchange exchange)
   auto login = body.text("login", 1, accounts::kMaxLoginBytes);
   auto code = body.text("code", 1, kMaxResetCodeBytes);
   auto new_password = body.text("new_password", 1, accounts::kMaxPasswordBytes);
-  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  if (const auto wrong = body.finish())
+    return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
   service_.reset_password(std::move(login), std::move(code), std::move(new_password),
                           reply_without_content(DeferredReply(worker.loop, std::move(exchange))));
 }
@@ -199,7 +198,8 @@ void AccountHandlers::log_out(runtime::Worker& worker, Exchange exchange, const 
   if (!exchange->request().body.empty()) {
     RequestBody body(exchange->request());
     is_everywhere = body.optional_flag("everywhere");
-    if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+    if (const auto wrong = body.finish())
+      return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
   }
   auto done = reply_without_content(DeferredReply(worker.loop, std::move(exchange)));
   if (is_everywhere) return service_.end_other_devices(claims.account, 0, std::move(done));
@@ -264,7 +264,8 @@ void AccountHandlers::change_password(runtime::Worker& worker, Exchange exchange
   accounts::PasswordProof proof{claims.account, claims.device, "", exchange->request().client};
   proof.password = body.text("password", 1, accounts::kMaxPasswordBytes);
   auto new_password = body.text("new_password", 1, accounts::kMaxPasswordBytes);
-  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  if (const auto wrong = body.finish())
+    return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
   service_.change_password(std::move(proof), std::move(new_password),
                            reply_without_content(DeferredReply(worker.loop, std::move(exchange))));
 }
@@ -274,7 +275,8 @@ void AccountHandlers::erase_account(runtime::Worker& worker, Exchange exchange, 
   RequestBody body(exchange->request());
   accounts::PasswordProof proof{claims.account, claims.device, "", exchange->request().client};
   proof.password = body.text("password", 1, accounts::kMaxPasswordBytes);
-  if (const auto wrong = body.finish()) return exchange->reply(bad_request(exchange->request(), *wrong));
+  if (const auto wrong = body.finish())
+    return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
   service_.erase(std::move(proof), reply_without_content(DeferredReply(worker.loop, std::move(exchange))));
 }
 

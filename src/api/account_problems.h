@@ -2,7 +2,6 @@
 // The refusals of the account service as problems. Pure functions.
 
 #include "accounts/account_service.h"
-#include "base/result.h"
 #include "http/message.h"
 
 namespace tribune::api {
@@ -11,8 +10,7 @@ namespace tribune::api {
 /// (RFC 9110 section 11.6.1).
 http::Response problem_of(const http::Request&, const accounts::RefusedRequest&);
 
-/// 401: the request has no valid token. The challenge names the token as the reason, unless there is none: an error of
-/// the kind not_found.
+/// 401: the request has no access token (`why` is not_found), or none that is valid.
 http::Response token_problem(const http::Request&, const base::Error& why);
 
 }  // namespace tribune::api

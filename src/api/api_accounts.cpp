@@ -1,9 +1,23 @@
 #include "api/api_accounts.h"
 
+#include <future>
+
 #include "accounts/embedded_account_store.h"
 #include "base/encoding.h"
 
 namespace tribune::api {
+namespace {
+
+base::Result<bool> has_no_accounts(accounts::AccountStore& store) {
+  std::promise<base::Result<bool>> answer;
+  store.list("", 1, {}, [&](base::Result<accounts::AccountPage> page) {
+    if (!page) return answer.set_value(tl::unexpected(page.error()));
+    answer.set_value(page->accounts.empty());
+  });
+  return answer.get_future().get();
+}
+
+}  // namespace
 
 base::Result<std::unique_ptr<ApiAccounts>> ApiAccounts::open(const ApiSettings& settings,
                                                              std::chrono::milliseconds clock_skew,
@@ -11,7 +25,9 @@ base::Result<std::unique_ptr<ApiAccounts>> ApiAccounts::open(const ApiSettings& 
   const auto& own = settings.accounts;
   auto store = accounts::open_embedded_store(own.state_dir, own.max_store_bytes, services.log);
   if (!store) return tl::unexpected(store.error());
-  const auto seeds = account_key_seeds(own.state_dir);
+  const auto is_empty = has_no_accounts(**store);
+  if (!is_empty) return tl::unexpected(is_empty.error());
+  const auto seeds = account_key_seeds(own.state_dir, *is_empty);
   if (!seeds) return tl::unexpected(seeds.error());
   auto credentials = AccountCredentials::make(*seeds, services.workers.size());
   if (!credentials) return tl::unexpected(credentials.error());

@@ -22,6 +22,9 @@ class ApiAccounts {
   /// account_key_seeds().
   static base::Result<std::unique_ptr<ApiAccounts>> open(const ApiSettings&, std::chrono::milliseconds clock_skew,
                                                          runtime::Services&);
+  ~ApiAccounts() { service_.reset(); }  // its callbacks use the handlers
+  ApiAccounts(const ApiAccounts&) = delete;
+  ApiAccounts& operator=(const ApiAccounts&) = delete;
 
   std::vector<runtime::Route> routes() { return handlers_.routes(); }
   std::vector<runtime::Route> admin_routes() { return admin_.routes(); }
@@ -36,7 +39,7 @@ class ApiAccounts {
   ApiAccounts(std::unique_ptr<accounts::AccountService>, std::unique_ptr<AccountCredentials>, const base::Clock&,
               std::chrono::milliseconds clock_skew);
 
-  const std::unique_ptr<accounts::AccountService> service_;
+  std::unique_ptr<accounts::AccountService> service_;
   AccountHandlers handlers_;
   AccountAdmin admin_;
 };

@@ -26,6 +26,7 @@ Localized no_text(std::string_view name) {
 
 RequestBody::RequestBody(const http::Request& request) {
   if (request.body.size() > kMaxBodyBytes) {
+    is_too_large_ = true;
     fail({fmt::format("the body has more than {} bytes", kMaxBodyBytes),
           fmt::format("тело запроса длиннее {} байт", kMaxBodyBytes)});
     return;
@@ -83,6 +84,10 @@ bool RequestBody::optional_flag(std::string_view name) {
   if (!found->is(base::json::Kind::boolean))
     fail({fmt::format("\"{}\" must be true or false", name), fmt::format("\"{}\" — true или false", name)});
   return found->boolean;
+}
+
+const http::ProblemType& RequestBody::problem_type() const {
+  return is_too_large_ ? http::problems::body_too_large : http::problems::bad_request;
 }
 
 std::optional<Localized> RequestBody::finish() {

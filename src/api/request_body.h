@@ -29,6 +29,8 @@ class RequestBody {
 
   /// After all members were read: what is wrong, or nullopt. A member that was not asked for is an error.
   std::optional<Localized> finish();
+  /// The problem of what is wrong: body_too_large or bad_request.
+  const http::ProblemType& problem_type() const;
 
  private:
   const base::json::Value* member(std::string_view name);
@@ -38,6 +40,7 @@ class RequestBody {
   base::json::Value value_;
   std::vector<std::string_view> known_;
   std::optional<Localized> error_;
+  bool is_too_large_ = false;
 };
 
 }  // namespace tribune::api

@@ -82,6 +82,7 @@ class LmdbTransaction final : public WriteTransaction {
     if (!find_table(table, dbi)) return;
     MDB_val k = lmdb::val(key), v = lmdb::val(value);
     if (const int code = mdb_put(txn_, dbi, &k, &v, 0); code != 0) keep(code);
+    has_written_ = true;
   }
 
   void erase(std::string_view table, std::string_view key) override {
@@ -89,10 +90,12 @@ class LmdbTransaction final : public WriteTransaction {
     if (!find_table(table, dbi)) return;
     MDB_val k = lmdb::val(key);
     if (const int code = mdb_del(txn_, dbi, &k, nullptr); code != 0 && code != MDB_NOTFOUND) keep(code);
+    has_written_ = true;
   }
 
   /// LMDB's code of the first operation that failed; 0 for none.
   int code() const { return code_; }
+  bool has_written() const { return has_written_; }
 
  private:
   void keep(int code) { code_ = code_ ? code_ : code; }
@@ -110,6 +113,7 @@ class LmdbTransaction final : public WriteTransaction {
   const std::vector<std::string>& names_;
   const std::vector<MDB_dbi>& tables_;
   int code_ = 0;
+  bool has_written_ = false;
 };
 
 base::Error transaction_error(MDB_env* env, int code) {
@@ -121,9 +125,10 @@ base::Error transaction_error(MDB_env* env, int code) {
 
 /// Runs `work` in a transaction that the caller commits or aborts.
 base::Status run_work(MDB_env* env, MDB_txn* txn, const std::vector<std::string>& names,
-                      const std::vector<MDB_dbi>& tables, const TransactionalStore::Work& work) {
+                      const std::vector<MDB_dbi>& tables, const TransactionalStore::Work& work, bool& has_written) {
   LmdbTransaction transaction(txn, names, tables);
   auto status = work(transaction);
+  has_written = transaction.has_written();
   if (transaction.code() != 0) return tl::unexpected(transaction_error(env, transaction.code()));
   return status;
 }
@@ -175,21 +180,27 @@ base::Status open_tables(const TransactionalStoreOptions& options, OpenedFile& f
   for (std::size_t i = 0; i < names.size() && code == 0; ++i)
     code = mdb_dbi_open(txn->get(), names[i].c_str(), MDB_CREATE, &file.tables[i]);
   if (code != 0) return tl::unexpected(lmdb::error_of(code, "cannot open the tables in " + options.directory));
-  auto begun = run_work(file.env.get(), txn->get(), names, file.tables,
-                        [&](WriteTransaction& t) { return begin_schema(t, stat.ms_entries > 0, options); });
+  bool has_written = false;
+  auto begun = run_work(
+      file.env.get(), txn->get(), names, file.tables,
+      [&](WriteTransaction& t) { return begin_schema(t, stat.ms_entries > 0, options); }, has_written);
   if (!begun) return begun;
   if ((code = mdb_txn_commit(txn->release())) != 0)
     return tl::unexpected(lmdb::error_of(code, "cannot write the tables in " + options.directory));
   return {};
 }
 
-/// LMDB trusts its file, so the file is checked first (lmdb_file_check.h).
-base::Result<OpenedFile> open_file(const TransactionalStoreOptions& options) {
+/// LMDB trusts its file, so the file is checked before its first opening (lmdb_file_check.h).
+base::Status check_file(const TransactionalStoreOptions& options) {
   auto damage = lmdb_file_damage(options.directory + "/data.mdb");
   if (!damage) return tl::unexpected(damage.error());
   if (*damage)
     return tl::unexpected(
         protocol_error(fmt::format("{}/data.mdb is damaged: {}; restore a backup", options.directory, **damage)));
+  return {};
+}
+
+base::Result<OpenedFile> open_file(const TransactionalStoreOptions& options) {
   MDB_env* raw = nullptr;
   if (const int code = mdb_env_create(&raw); code != 0)
     return tl::unexpected(lmdb::error_of(code, "cannot create an environment"));
@@ -266,7 +277,7 @@ class LmdbTransactionalStore final : public TransactionalStore {
   }
 
   void read(ReadWork work, Done done) override {
-    Read item{std::move(work), std::move(done)};
+    Read item{std::move(work), std::move(done), {}};
     if (!reads_.push(item)) item.done(tl::unexpected(queue_is_full()));
   }
 
@@ -284,6 +295,7 @@ class LmdbTransactionalStore final : public TransactionalStore {
   struct Read {
     ReadWork work;
     Done done;
+    base::Status status;
   };
 
   static base::Error queue_is_full() {
@@ -295,30 +307,48 @@ class LmdbTransactionalStore final : public TransactionalStore {
   }
 
   void run_writer() {
-    for (auto group = writes_.take(); !group.empty(); group = writes_.take()) {
+    while (true) {
+      auto group = writes_.take();
+      if (group.empty()) return;
+      bool has_committed = false;
       base::Status status;
       try {
-        status = write_group(group);
+        status = write_group(group, has_committed);
       } catch (const std::bad_alloc&) {
         status = tl::unexpected(out_of_memory());
       }
-      report(status);
-      for (auto& item : group) item.done(status ? std::move(item.status) : status);
+      if (!status)
+        for (auto& item : group) item.status = status;
+      report(group, has_committed);
+      for (auto& item : group) finish(item.done, std::move(item.status));
+    }
+  }
+
+  /// A callback that cannot allocate loses its answer, and not the process.
+  static void finish(const Done& done, base::Status status) {
+    try {
+      done(std::move(status));
+    } catch (const std::bad_alloc&) {
+      base::Memory::of_process().gave_up_work();
     }
   }
 
   /// Commits the transactions of the group that succeed. An error: none of them is written.
-  base::Status write_group(std::vector<Write>& group) {
+  base::Status write_group(std::vector<Write>& group, bool& has_committed) {
     if (!file_.env) {
       if (auto opened = reopen(); !opened) return opened;
     }
     auto txn = lmdb::begin(file_.env.get(), 0);
     if (!txn) return tl::unexpected(txn.error());
-    for (auto& item : group) item.status = run_child(txn->get(), item.work);
-    const bool writes_any =
-        std::any_of(group.begin(), group.end(), [](const Write& w) { return w.status.has_value(); });
-    if (!writes_any) return {};
+    bool has_written = false;
+    for (auto& item : group) {
+      bool writes = false;
+      item.status = run_child(txn->get(), item.work, writes);
+      has_written = has_written || (writes && item.status);
+    }
+    if (!has_written) return {};
     const int code = mdb_txn_commit(txn->release());
+    has_committed = code == 0;
     if (code == 0) return {};
     auto error = transaction_error(file_.env.get(), code);
     // WHY: after a failed write LMDB may refuse the handle. Opened anew at once, because committed records can be read.
@@ -326,14 +356,14 @@ class LmdbTransactionalStore final : public TransactionalStore {
     return tl::unexpected(std::move(error));
   }
 
-  base::Status run_child(MDB_txn* parent, const Work& work) {
+  base::Status run_child(MDB_txn* parent, const Work& work, bool& writes) {
     MDB_txn* raw = nullptr;
     if (const int code = mdb_txn_begin(file_.env.get(), parent, 0, &raw); code != 0)
       return tl::unexpected(transaction_error(file_.env.get(), code));
     lmdb::Transaction child(raw);
     base::Status status;
     try {
-      status = run_work(file_.env.get(), raw, options_.tables, file_.tables, work);
+      status = run_work(file_.env.get(), raw, options_.tables, file_.tables, work, writes);
     } catch (const std::bad_alloc&) {
       status = tl::unexpected(out_of_memory());
     }
@@ -353,45 +383,57 @@ class LmdbTransactionalStore final : public TransactionalStore {
   }
 
   void run_reader() {
-    for (auto group = reads_.take(); !group.empty(); group = reads_.take()) {
-      base::Status status;
+    while (true) {
+      auto group = reads_.take();
+      if (group.empty()) return;
       {
         const std::shared_lock lock(file_mutex_);
-        try {
-          status = read_group(group);
-        } catch (const std::bad_alloc&) {
-          status = tl::unexpected(out_of_memory());
-        }
+        for (auto& item : group) item.status = read_one(item.work);
       }
-      for (auto& item : group) item.done(status);
+      for (auto& item : group) finish(item.done, std::move(item.status));
     }
   }
 
-  base::Status read_group(std::vector<Read>& group) {
+  base::Status read_one(const ReadWork& work) {
     if (!file_.env)
       return base::failure(base::ErrorKind::unavailable, base::Fault::tribune,
                            "the store is closed because a write failed", true);
     auto txn = lmdb::begin(file_.env.get(), MDB_RDONLY);
     if (!txn) return tl::unexpected(txn.error());
     LmdbTransaction view(txn->get(), options_.tables, file_.tables);
-    for (auto& item : group) item.work(view);
+    try {
+      work(view);
+    } catch (const std::bad_alloc&) {
+      return tl::unexpected(out_of_memory());
+    }
     if (view.code() != 0) return tl::unexpected(transaction_error(file_.env.get(), view.code()));
     return {};
   }
 
-  /// Logs the first failed commit of a series only, because a disk may be full for hours.
-  void report(const base::Status& status) {
+  /// What the group tells about the disk: nothing, if it wrote nothing. Logs the first failure of a series only,
+  /// because a disk may be full for hours.
+  void report(const std::vector<Write>& group, bool has_committed) {
+    const auto failed = std::find_if(group.begin(), group.end(), [](const Write& w) { return is_of_disk(w.status); });
+    if (failed == group.end() && !has_committed) return;
     bool was_healthy = true;
     {
       const std::lock_guard lock(health_mutex_);
       was_healthy = health_.has_value();
-      health_ = status ? status
-                       : tl::unexpected(base::Error{status.error().kind, status.error().fault, true,
-                                                    options_.directory + ": " + status.error().text});
+      health_ = {};
+      if (failed != group.end())
+        health_ = base::failure(failed->status.error().kind, base::Fault::tribune,
+                                options_.directory + ": " + failed->status.error().text, true);
     }
-    if (was_healthy && !status)
-      log_.error("store", "commit_failed", {{"directory", options_.directory}, {"error", status.error().text}});
-    if (!was_healthy && status) log_.warning("store", "store_writes_again", {{"directory", options_.directory}});
+    if (was_healthy && failed != group.end())
+      log_.error("store", "commit_failed", {{"directory", options_.directory}, {"error", failed->status.error().text}});
+    if (!was_healthy && failed == group.end())
+      log_.warning("store", "store_writes_again", {{"directory", options_.directory}});
+  }
+
+  static bool is_of_disk(const base::Status& status) {
+    return !status &&
+           (status.error().kind == base::ErrorKind::io || status.error().kind == base::ErrorKind::too_large ||
+            status.error().kind == base::ErrorKind::protocol);
   }
 
   const TransactionalStoreOptions options_;
@@ -413,6 +455,7 @@ base::Result<std::unique_ptr<TransactionalStore>> TransactionalStore::open(const
                                                                            base::Log& log) {
   auto owner = own_directory(options.directory);
   if (!owner) return tl::unexpected(owner.error());
+  if (auto checked = check_file(options); !checked) return tl::unexpected(checked.error());
   auto file = open_file(options);
   if (!file) return tl::unexpected(file.error());
   return std::make_unique<LmdbTransactionalStore>(options, log, std::move(*owner), std::move(*file));

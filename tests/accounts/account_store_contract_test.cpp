@@ -278,7 +278,7 @@ TEST_CASE_TEMPLATE("a refresh token ends after its lifetime, and with its accoun
     CHECK(refreshed(*store, 1, kStart + 1s).result == RefreshResult::ended);
   }
   SUBCASE("the account is erased") {
-    CHECK(outcome_of<std::vector<Revocation>>([&](auto done) { store->erase(1, kStart + 1s, done); })->size() == 2);
+    CHECK(outcome_of<std::vector<Revocation>>([&](auto done) { store->erase(1, 1, kStart + 1s, done); })->size() == 2);
     CHECK(refreshed(*store, 1, kStart + 1s).result == RefreshResult::ended);
     CHECK_FALSE(found_by_login(*store, "viewer").has_value());
     CHECK(created(*store, account_named("viewer", 2)).has_value());

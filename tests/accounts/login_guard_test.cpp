@@ -152,12 +152,13 @@ TEST_CASE("attempts under way count as failed until they are released") {
 
   for (int i = 0; i < 100; ++i)
     if (auto decision = guarded.decide("bert", "192.0.2.9", 7)) allowed.push_back(std::move(decision));
-  CHECK(allowed.size() == 10);
-  CHECK(guarded.outcome("bert", "192.0.2.9", 7) == "device 1");
+  CHECK(allowed.size() == LoginGuard::kMaxUnderWayOfOwner);
+  CHECK(guarded.outcome("bert", "192.0.2.9", 8) == "overload 1");
+  CHECK(guarded.outcome("emma", "192.0.2.9", 9) == "allowed");
   for (int i = 0; i < 100; ++i)
     if (auto decision = guarded.decide("login" + std::to_string(i), "192.0.2.8"))
       allowed.push_back(std::move(decision));
-  CHECK(allowed.size() == 30);
+  CHECK(allowed.size() == LoginGuard::kMaxUnderWayOfOwner + 20);
   CHECK(guarded.outcome("carl", "192.0.2.8") == "address 1");
 }
 

@@ -161,6 +161,9 @@ TEST_CASE("a transaction that does not fit fails alone, and the store goes on") 
   REQUIRE_FALSE(large.has_value());
   CHECK(large.error().kind == base::ErrorKind::too_large);
   CHECK(text_of(*store, "a", "small") == "(none)");
+  CHECK_FALSE(store->health().has_value());
+  CHECK(committed(*store, [](WriteTransaction&) -> base::Status { return {}; }).has_value());
+  CHECK_FALSE(store->health().has_value());
   CHECK(committed(*store, [](WriteTransaction& t) -> base::Status {
           t.put("a", "small", "1");
           return {};
