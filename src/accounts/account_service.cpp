@@ -433,8 +433,9 @@ void AccountService::reset_password(std::string login, std::string code, std::st
 void AccountService::change_state(StateChange change, Answered<std::size_t> done) {
   change.now = now();
   store_->change_state(std::move(change),
-                       [this, ended = on_ended(counted(std::move(done)))](
-                           base::Result<std::vector<Revocation>> result) { ended(std::move(result)); });
+                       [ended = on_ended(counted(std::move(done)))](base::Result<std::vector<Revocation>> result) {
+                         ended(std::move(result));
+                       });
 }
 
 }  // namespace tribune::accounts

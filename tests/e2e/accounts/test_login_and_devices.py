@@ -1,4 +1,6 @@
 """What owners do with their accounts: registration, login, devices, logout, change of the password, export and deletion."""
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from harness.accounts_api import (PASSWORD, account, change_password, delete_account, devices, end_device, export, is_open, log_in, log_out, new_account,
                                   new_login, refresh, refused, register, session,
@@ -35,6 +37,16 @@ def test_logins_that_differ_in_the_case_of_letters_are_the_same_account(api):
         assert new_login(api, login)["account"] == ann
     assert refused(log_in(api, "ann.smith", "another password"), 401, "credentials-wrong"), "the refused registrations changed nothing"
     assert register(api, "ann.smiths").status == 201
+
+
+def test_of_many_registrations_of_one_login_at_once_one_succeeds(api):
+    logins = ["ann", "Ann", "ANN", "aNN"] * 4
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda numbered: register(api, numbered[1], f"password number {numbered[0]}"), enumerate(logins)))
+    assert sorted(answer.status for answer in answers) == [201] + [409] * 15
+    winner = [answer.status for answer in answers].index(201)
+    assert new_login(api, "ann", f"password number {winner}")["account"] == answers[winner].json
+    assert api.metric("tribune_accounts_registrations_total") == 1
 
 
 def test_passwords_may_be_any_text(api):

@@ -71,6 +71,10 @@ def change_password(program, access_token, password, new_password, **options):
     return post(program, "/account/password", {"password": password, "new_password": new_password}, token=access_token, **options)
 
 
+def reset_password(program, login, code, new_password, **options):
+    return post(program, "/auth/password/reset", {"login": login, "code": code, "new_password": new_password}, **options)
+
+
 def delete_account(program, access_token, password=PASSWORD, **options):
     return post(program, "/account/delete", {"password": password}, token=access_token, **options)
 
