@@ -45,7 +45,7 @@ def test_a_body_that_is_wrong_is_refused_and_changes_nothing(api, path):
         # The comparison with the description cannot be asked for what JSON parsers disagree on, so only responses are compared.
         assert refused(post_unchecked(api, path, body), 400, "bad-request"), kind
     large = json.dumps(GOOD).encode() + b" " * 8192
-    assert refused(post_unchecked(api, path, large), 400, "bad-request")
+    assert refused(post_unchecked(api, path, large), 413, "body-too-large")
     assert refused(post_unchecked(api, path, json.dumps({**GOOD, "password": "п" * 513}).encode()), 400, "bad-request"), "lengths count bytes"
     assert api.metric("tribune_accounts_registrations_total") == 0 and api.metric("tribune_accounts_logins_total") == 0
     new_account(api, "ann")
