@@ -38,7 +38,7 @@ constexpr unsigned kMaxTransactionReaders = 64;
 /// An open file with its tables.
 struct OpenedFile {
   struct Close {
-    void operator()(MDB_env* env) const { mdb_env_close(env); }
+    void operator()(MDB_env* opened) const { mdb_env_close(opened); }
   };
   std::unique_ptr<MDB_env, Close> env;
   std::vector<MDB_dbi> tables;  // in the order of the options

@@ -20,11 +20,11 @@ TEST_CASE("the language is the one with the highest weight, and English otherwis
       {";;,,=,q=0.", api::Language::en},
       {"ru;q=0.99999", api::Language::ru},
   };
-  for (const auto& [field, language] : table) {
-    CAPTURE(field);
+  for (const auto& row : table) {
+    CAPTURE(row.first);
     http::Request request;
-    request.headers.add("Accept-Language", field);
-    CHECK(api::language_of(request) == language);
+    request.headers.add("Accept-Language", row.first);
+    CHECK(api::language_of(request) == row.second);
   }
   CHECK(api::language_of(http::Request{}) == api::Language::en);
 }
