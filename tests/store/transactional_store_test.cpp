@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <set>
@@ -228,31 +230,55 @@ TEST_CASE("a store of another program, a damaged one, and one in use are refused
   CHECK(std::filesystem::exists(path));
 }
 
+namespace {
+
+constexpr const char* kTransactionWriter = "a writer commits transactions until it is killed";
+
+/// Runs this program again with the case below: a fork of a process with threads could not start threads under TSan.
+pid_t start_transaction_writer(const Folder& folder, int pipe) {
+  const auto fd = std::to_string(pipe);
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::setenv("STORE_FOLDER", folder.path().c_str(), 1);
+  ::setenv("STORE_PIPE", fd.c_str(), 1);
+  const auto only = std::string("--test-case=") + kTransactionWriter;
+  ::execl("/proc/self/exe", "store_tests", only.c_str(), "--no-skip", static_cast<char*>(nullptr));
+  ::_exit(1);
+}
+
+}  // namespace
+
+TEST_CASE("a writer commits transactions until it is killed" * doctest::skip()) {
+  const char* folder = ::getenv("STORE_FOLDER");
+  REQUIRE(folder != nullptr);
+  const int pipe = std::atoi(::getenv("STORE_PIPE"));
+  auto store = TransactionalStore::open(
+      {.directory = folder, .name = "test", .tables = {"a", "b"}, .max_bytes = 8 << 20, .migrations = {}},
+      test::silent_log());
+  REQUIRE(store.has_value());
+  for (int i = 0;; ++i) {
+    const auto status = committed(**store, [i](WriteTransaction& t) -> base::Status {
+      t.put("a", std::to_string(i), "x");
+      t.put("b", std::to_string(i), "x");
+      return {};
+    });
+    if (!status || ::write(pipe, &i, sizeof i) != sizeof i) ::_exit(1);
+  }
+}
+
 TEST_CASE("what was reported as written is there after kill -9") {
   const Folder folder;
   int reports[2];
-  REQUIRE(pipe(reports) == 0);
-  const auto child = fork();
-  if (child == 0) {
-    auto store = TransactionalStore::open(account_like(folder), test::silent_log());
-    for (int i = 0; store && i < 1'000'000; ++i) {
-      const auto status = committed(**store, [i](WriteTransaction& t) -> base::Status {
-        t.put("a", std::to_string(i), "x");
-        t.put("b", std::to_string(i), "x");
-        return {};
-      });
-      if (!status || write(reports[1], &i, sizeof i) != sizeof i) break;
-    }
-    _exit(1);
-  }
-  close(reports[1]);
+  REQUIRE(::pipe(reports) == 0);
+  const pid_t child = start_transaction_writer(folder, reports[1]);
+  ::close(reports[1]);
   int last = -1;
-  while (last < 20) REQUIRE(read(reports[0], &last, sizeof last) == sizeof last);
-  kill(child, SIGKILL);
+  while (last < 20) REQUIRE(::read(reports[0], &last, sizeof last) == sizeof last);
+  ::kill(child, SIGKILL);
   int status = 0;
-  waitpid(child, &status, 0);
-  for (int next = 0; read(reports[0], &next, sizeof next) == sizeof next;) last = next;
-  close(reports[0]);
+  ::waitpid(child, &status, 0);
+  for (int next = 0; ::read(reports[0], &next, sizeof next) == sizeof next;) last = next;
+  ::close(reports[0]);
   auto store = must_open_tables(account_like(folder));
   for (int i = 0; i <= last; ++i) {
     CHECK(text_of(*store, "a", std::to_string(i)) == "x");
