@@ -35,6 +35,16 @@ std::size_t token_start(std::string_view text, std::size_t from) {
   return from;
 }
 
+constexpr const char* kLoneSurrogate = "the text has half of a surrogate pair, which is no character";
+
+/// Whether UTF-8 contains an encoded surrogate (ED A0 to ED BF). RapidJSON refuses one that is written as bytes, and a
+/// high one that is escaped, but accepts an escaped low one that follows no high one.
+bool has_surrogate(std::string_view text) {
+  for (auto at = text.find('\xed'); at != std::string_view::npos; at = text.find('\xed', at + 1))
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0) return true;
+  return false;
+}
+
 /// Builds the tree from RapidJSON's events. An event handler returns false to stop at a bound. RapidJSON does not
 /// report offsets, so each event finds the beginning of its token: after the end of the previous one.
 class Builder {
@@ -71,6 +81,7 @@ class Builder {
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
   bool String(const char* text, rapidjson::SizeType length, bool) {
+    if (has_surrogate({text, length})) return stop(scalar_offset(), kLoneSurrogate);
     return add(scalar(Kind::string, [&](Value& v) { v.string.assign(text, length); }));
   }
   bool StartObject() { return open(Kind::object); }
@@ -81,6 +92,7 @@ class Builder {
     auto& frame = open_.back();
     frame.member_name.assign(text, length);
     frame.member_offset = scalar_offset();
+    if (has_surrogate(frame.member_name)) return stop(frame.member_offset, kLoneSurrogate);
     if (!frame.names.insert(frame.member_name).second)
       return stop(frame.member_offset, "\"" + frame.member_name + "\" occurs twice in this object");
     return true;

@@ -67,6 +67,6 @@ TEST_CASE("a body with too many values is refused") {
 
 TEST_CASE("an escaped surrogate without its other half is refused") {
   CHECK(error_of(R"({"login":"\ud83d\ude00"})").empty());
-  CHECK(error_of(R"({"login":"\ude00"})") == "\"login\" has an escape that is no character");
-  CHECK(error_of(R"({"login":"a","device":"\udfff"})") == "\"device\" has an escape that is no character");
+  CHECK(error_of(R"({"login":"\ude00"})").find("half of a surrogate pair") != std::string::npos);
+  CHECK(error_of(R"({"login":"a","device":"\udfff"})").find("half of a surrogate pair") != std::string::npos);
 }

@@ -41,6 +41,18 @@ TEST_CASE("nesting, length and count are bounded") {
   CHECK(json::parse(std::string(20, '[') + std::string(20, ']')));
 }
 
+TEST_CASE("half of a surrogate pair is refused, in values and in names") {
+  for (const auto* text :
+       {R"(["\udc00"])", R"(["\ud800"])", R"(["a\udfffb"])", R"(["\ud800\ud800"])", R"({"\udc00":1})"}) {
+    CAPTURE(text);
+    CHECK_FALSE(json::parse(text).has_value());
+  }
+  const auto pair = json::parse(R"(["\ud83d\ude00","\ud7ff"])");  // the second is the last character before surrogates
+  REQUIRE(pair.has_value());
+  CHECK(pair->array[0].string == "\xf0\x9f\x98\x80");
+  CHECK(pair->array[1].string == "\xed\x9f\xbf");
+}
+
 TEST_CASE("text that is not UTF-8 is refused") { CHECK_FALSE(json::parse("[\"\xff\"]")); }
 
 TEST_CASE("every kind of value is read") {
