@@ -147,7 +147,8 @@ class AccountStore {
 
   /// The revocations that are younger than `after`, in the order of their numbers; older ones may have been erased.
   virtual void revocations(base::WallTime after, Done<std::vector<Revocation>>) = 0;
-  /// Erases revocations up to this time: no token that they concern is valid any more.
+  /// Erases revocations up to this time, the oldest first and some of them if they are many: no token that they concern
+  /// is valid any more.
   virtual void erase_revocations(base::WallTime until, Done<void>) = 0;
 
   /// Whether the engine can write, for /readyz.

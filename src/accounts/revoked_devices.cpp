@@ -17,10 +17,9 @@ void RevokedDevices::add(const std::vector<Revocation>& revocations) {
 }
 
 void RevokedDevices::forget(base::WallTime until) {
-  for (auto& shard : shards_) {
-    const std::lock_guard lock(shard.mutex);
-    std::erase_if(shard.devices, [&](const auto& entry) { return entry.second <= until; });
-  }
+  auto& shard = shards_[next_++];
+  const std::lock_guard lock(shard.mutex);
+  std::erase_if(shard.devices, [&](const auto& entry) { return entry.second <= until; });
 }
 
 std::size_t RevokedDevices::size() const {

@@ -2,6 +2,7 @@
 // The devices that were ended while access tokens of theirs may still be valid. A token that names one of them is
 // refused without asking the store.
 
+#include <atomic>
 #include <cstddef>
 #include <mutex>
 #include <unordered_map>
@@ -17,8 +18,9 @@ class RevokedDevices {
  public:
   bool contains(DeviceId) const;
   void add(const std::vector<Revocation>&);
-  /// Removes revocations up to this time.
+  /// Removes revocations up to this time from the next one of kShards parts of the table, so that a call is short.
   void forget(base::WallTime until);
+  static constexpr std::size_t kShards = 64;
   std::size_t size() const;
 
  private:
@@ -26,7 +28,8 @@ class RevokedDevices {
     mutable std::mutex mutex;
     std::unordered_map<DeviceId, base::WallTime> devices;
   };
-  base::Sharded<Shard> shards_;
+  base::Sharded<Shard, kShards> shards_;
+  std::atomic<std::size_t> next_{0};  // the shard of the next forget()
 };
 
 }  // namespace tribune::accounts
