@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kResetCodeCharacters = 12;       // of 5 bits each: too many to guess while it lives
 constexpr std::chrono::seconds kBusyRetry{2};          // of a client whose password waited for too long
 constexpr std::chrono::seconds kStoreRetry{5};         // of a client whose request met a store that cannot write
-constexpr std::chrono::seconds kCleaningInterval{60};  // of the revocations in the store
+constexpr std::chrono::seconds kCleaningInterval{10};  // of the revocations in the store
 constexpr std::chrono::minutes kRevocationMargin{61};  // the largest event.clock_skew, and a step of the clock
 
 base::Counter counter_of(base::Metrics& metrics, std::string_view name, std::string_view help) {

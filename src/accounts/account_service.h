@@ -60,7 +60,6 @@ using Answered = std::function<void(Answer<T>)>;
 struct Registration {
   std::string login;
   std::string password;
-  std::string client;  // the client's IP address
 };
 
 struct Login {

@@ -18,7 +18,7 @@ namespace tribune::api {
 namespace {
 
 constexpr std::size_t kMaxKeyFileBytes = 16 * 1024;
-constexpr std::size_t kVerifiedTokensPerWorker = 65'536;  // about 120 bytes each
+constexpr std::size_t kVerifiedTokensPerWorker = 65'536;  // about 140 bytes each
 constexpr std::string_view kBearer = "Bearer ";
 
 tl::unexpected<base::Error> key_file_error(std::string text) {

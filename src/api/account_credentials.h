@@ -30,7 +30,7 @@ struct TokenTexts {
   base::WallTime access_expires{};
   std::string refresh;
   base::WallTime refresh_expires{};
-  std::string device;  // known-device token
+  std::string device;  // device token
 };
 
 /// Any thread; read() on its worker.

@@ -125,7 +125,6 @@ void AccountHandlers::register_account(runtime::Worker& worker, Exchange exchang
   accounts::Registration registration;
   registration.login = body.text("login", 1, accounts::kMaxLoginBytes);
   registration.password = body.text("password", 1, accounts::kMaxPasswordBytes);
-  registration.client = exchange->request().client;
   if (const auto wrong = body.finish())
     return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
   const DeferredReply reply(worker.loop, std::move(exchange));

@@ -95,7 +95,7 @@ http::Response problem_of(const http::Request& request, const accounts::RefusedR
 
 http::Response token_problem(const http::Request& request, const base::Error& why) {
   auto response = problem(request, problems::token_invalid,
-                          {why.text, "нужен действующий токен доступа; обновите его или войдите снова"});
+                          {why.text, "нужен действующий токен учётной записи; обновите его или войдите снова"});
   // RFC 6750 section 3.1: no error code for a request without a token.
   add_challenge(response, why.kind == base::ErrorKind::not_found ? "" : " error=\"invalid_token\"");
   return response;

@@ -96,7 +96,9 @@ class ApiRole final : public runtime::Role {
   base::Status reload(const config::Settings& settings) override {
     if (auto set = set_road(road_settings(settings)); !set) return set;
     publish(settings);
-    if (accounts_) accounts_->apply(settings.get<ApiSettings>("api"));
+    const auto& own = settings.get<ApiSettings>("api");
+    warn_of_restart(own.accounts);
+    if (accounts_) accounts_->apply(own);
     return {};
   }
 
@@ -111,6 +113,17 @@ class ApiRole final : public runtime::Role {
   }
 
  private:
+  /// For settings that were read at the start only.
+  void warn_of_restart(const accounts::AccountSettings& next) {
+    const auto& first = own_at_start_.accounts;
+    const auto warn = [this](bool is_changed, std::string_view key) {
+      if (is_changed) services_.log.warning("api", "restart_needed", {{"key", key}});
+    };
+    warn(next.state_dir != first.state_dir, "api.accounts.state_dir");
+    warn(next.max_store_bytes != first.max_store_bytes, "api.accounts.max_store");
+    warn(next.hash_threads != first.hash_threads, "api.accounts.hash_threads");
+  }
+
   void tick() {
     key_watch_.look();
     if (accounts_) accounts_->tick();

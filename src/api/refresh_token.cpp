@@ -27,7 +27,7 @@ struct ApiTextKind {
 
 constexpr ApiTextKind kRefreshToken{kRefreshTokenPrefix, KeyRing::Purpose::refresh, "refresh token",
                                     1 + 2 * kIdBytes + kGenerationBytes};
-constexpr ApiTextKind kKnownDevice{kKnownDevicePrefix, KeyRing::Purpose::known_device, "known-device token",
+constexpr ApiTextKind kKnownDevice{kKnownDevicePrefix, KeyRing::Purpose::known_device, "device token",
                                    1 + 2 * kIdBytes};
 static_assert(kMaxRefreshTokenCharacters == kRefreshToken.max_characters());
 static_assert(kMaxKnownDeviceCharacters == kKnownDevice.max_characters());

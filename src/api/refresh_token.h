@@ -3,10 +3,10 @@
 // and functions without a clock.
 //
 //   trt_{key id}.{base64url of: version, account, device, generation, MAC}    a refresh token
-//   tdt_{key id}.{base64url of: version, account, device, MAC}                a known-device token
+//   tdt_{key id}.{base64url of: version, account, device, MAC}                a device token
 //
 // A refresh token continues a login; whether its device is still logged in, and its generation the newest, is in the
-// store. A known-device token shows at a later login that this app was logged in to the account before; it never
+// store. A device token shows at a later login that this app was logged in to the account before; it never
 // expires and opens nothing. The MAC covers the text before it, with a key for each kind.
 
 #include <cstdint>

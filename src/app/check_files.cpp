@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "api/api_settings.h"
 #include "balancer/balancer_settings.h"
 #include "balancer/routing/zones.h"
 #include "base/log.h"
@@ -86,6 +87,12 @@ void look_at_balancer(const config::Settings& settings, Findings& found) {
     add(found.errors, "balancer.routing.zones_file", zones + ": " + parsed.error().text);
 }
 
+void look_at_api(const config::Settings& settings, Findings& found) {
+  const auto& directory = settings.get<api::ApiSettings>("api").accounts.state_dir;
+  if (directory.empty()) return;
+  if (const auto why = unwritable(directory); !why.empty()) add(found.errors, "api.accounts.state_dir", why);
+}
+
 void look_at_process(const config::Settings& settings, Findings& found) {
   const auto& ca_file = settings.get<net::ClientSettings>(net::client_section().name()).ca_file;
   if (const auto why = unreadable_file(ca_file); !why.empty()) add(found.errors, "client.ca_file", why);
@@ -111,6 +118,7 @@ Findings check_named_files(const config::Settings& settings) {
   Findings found;
   if (settings.has("event")) look_at_secrets(settings, found);
   if (settings.has("balancer")) look_at_balancer(settings, found);
+  if (settings.has("api")) look_at_api(settings, found);
   if (settings.has("cache_node")) {
     const auto& own = settings.get<cache_node::CacheNodeSettings>("cache_node");
     if (const auto why = own.is_memory_only() ? std::string() : unwritable(own.store_dir); !why.empty())

@@ -54,6 +54,10 @@ void add_balancer(std::string& report, const balancer::BalancerSettings& setting
 void add_api(std::string& report, const api::ApiSettings& settings) {
   add_line(report, "accounts, devices and lanes in POST /api/v1/access",
            settings.operator_token.empty() ? "none" : "clients that present api.operator_token");
+  add_line(report, "accounts of viewers",
+           settings.accounts.state_dir.empty()
+               ? "none"
+               : "holders of tokens that are signed with a key in " + settings.accounts.state_dir);
 }
 
 }  // namespace

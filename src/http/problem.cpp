@@ -11,7 +11,7 @@ constinit const ProblemType bad_request{"bad-request", 400, "The request is malf
 constinit const ProblemType login_invalid{"login-invalid", 400, "The text cannot be a login"};
 constinit const ProblemType password_invalid{"password-invalid", 400, "The new password cannot be accepted"};
 constinit const ProblemType credentials_wrong{"credentials-wrong", 401, "The login or the password is wrong"};
-constinit const ProblemType token_invalid{"token-invalid", 401, "A valid access token is required"};
+constinit const ProblemType token_invalid{"token-invalid", 401, "A valid token of the account is required"};
 constinit const ProblemType logged_out{"logged-out", 401, "The device is logged out"};
 constinit const ProblemType refresh_token_reused{"refresh-token-reused", 401, "The refresh token was used before"};
 constinit const ProblemType account_pending{"account-pending", 403, "The account waits for its approval"};
