@@ -13,7 +13,7 @@ namespace tribune::base {
 
 /// What one hash costs. The defaults are the minimum of the OWASP Password Storage Cheat Sheet for one lane (m = 19
 /// MiB, t = 2, p = 1), because libsodium has one lane only and a login server must answer many logins: a hash takes
-/// about 40 ms of one core. RFC 9106 section 4 recommends more memory (64 MiB, t = 3) where four lanes share the work.
+/// about 50 ms of one core. RFC 9106 section 4 recommends more memory (64 MiB, t = 3) where four lanes share the work.
 /// Values beyond the bounds are replaced by the nearest bound.
 struct PasswordHashCost {
   std::uint64_t memory_bytes = 19'456 * 1'024;  // kMinPasswordMemoryBytes to kMaxPasswordMemoryBytes; whole KiB count
