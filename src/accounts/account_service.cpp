@@ -95,8 +95,14 @@ AccountService::AccountService(const AccountSettings& settings, std::unique_ptr<
 
 AccountService::~AccountService() {
   hasher_->stop();
-  std::unique_lock lock(open_->mutex);
-  open_->all_closed.wait(lock, [this] { return open_->count == 0; });
+  {
+    std::unique_lock lock(open_->mutex);
+    open_->all_closed.wait(lock, [this] { return open_->count == 0; });
+  }
+  // Nothing is begun any more, but a thread of the one may still be returning from a call of the other: neither object
+  // ends before the threads of both have.
+  hasher_->join();
+  store_.reset();
 }
 
 /// One request that has begun. It ends when its callback has run, and by its destructor when the callback is lost.

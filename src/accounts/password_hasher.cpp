@@ -85,9 +85,14 @@ void PasswordHasher::stop() {
   wake_.notify_all();
 }
 
+void PasswordHasher::join() {
+  for (auto& thread : threads_)
+    if (thread.joinable()) thread.join();
+}
+
 PasswordHasher::~PasswordHasher() {
   stop();
-  for (auto& thread : threads_) thread.join();
+  join();
 }
 
 void PasswordHasher::apply(const Settings& settings) {

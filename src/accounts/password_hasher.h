@@ -53,6 +53,8 @@ class PasswordHasher {
 
   /// Answers the entries that wait with the error `unavailable`, and refuses further ones.
   void stop();
+  /// Waits until the threads have ended, after stop(). The object may still be used: it refuses.
+  void join();
 
   /// Takes effect from the next entry on. A smaller bound removes no entry that waits.
   void apply(const Settings&);
