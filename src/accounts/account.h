@@ -71,6 +71,8 @@ std::string login_key(std::string_view login);
 inline constexpr std::size_t kMaxPasswordBytes = 1'024;
 
 inline constexpr std::size_t kMaxDeviceNameBytes = 64;
+/// The largest value of the setting max_devices.
+inline constexpr std::size_t kMostDevices = 100;
 inline constexpr std::size_t kMaxReasonBytes = 512;
 
 }  // namespace tribune::accounts

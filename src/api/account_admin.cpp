@@ -31,18 +31,6 @@ http::Response document(int status, std::string body) {
 
 std::string decoded(std::string_view text) { return http::percent_decode(text).value_or(std::string()); }
 
-/// The value of a query's key, decoded; empty when it is absent.
-std::string query_value(std::string_view query, std::string_view key) {
-  while (!query.empty()) {
-    const auto end = std::min(query.find('&'), query.size());
-    const auto pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    if (pair.size() > key.size() && pair.starts_with(key) && pair[key.size()] == '=')
-      return decoded(pair.substr(key.size() + 1));
-  }
-  return "";
-}
-
 std::size_t limit_of(const std::string& text) {
   std::size_t limit = kMostListed;
   std::from_chars(text.data(), text.data() + text.size(), limit);
@@ -108,13 +96,14 @@ std::vector<runtime::Route> AccountAdmin::routes() {
 
 void AccountAdmin::list(runtime::Worker& worker, Exchange exchange) {
   const std::string query = exchange->request().query;
-  const auto state_text = query_value(query, "state");
+  const auto value = [&](std::string_view key) { return http::query_decoded(query, key).value_or(std::string()); };
+  const auto state_text = value("state");
   const auto state = accounts::parse_account_state(state_text);
   if (!state_text.empty() && !state)
     return exchange->reply(
         http::problem(http::problems::bad_request, "state must be active, awaiting_approval, declined or blocked"));
   const DeferredReply reply(worker.loop, std::move(exchange));
-  service_.accounts(query_value(query, "from"), limit_of(query_value(query, "limit")), state,
+  service_.accounts(value("from"), limit_of(value("limit")), state,
                     reply_with<accounts::AccountPage>(reply, 200, accounts_document));
 }
 

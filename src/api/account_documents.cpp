@@ -1,7 +1,15 @@
 #include "api/account_documents.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <span>
+#include <utility>
+
 #include "base/json.h"
 #include "base/rfc3339.h"
+#include "contracts/canonical.h"
 
 namespace tribune::api {
 namespace {
@@ -29,10 +37,28 @@ void write_device(Writer& w, const accounts::Device& device, bool is_current) {
   w.member("is_current", is_current).end_object();
 }
 
-void write_devices(Writer& w, const std::vector<accounts::Device>& devices, accounts::DeviceId current) {
+void write_devices(Writer& w, std::span<const accounts::Device> devices, accounts::DeviceId current) {
   w.key("devices").begin_array();
   for (const auto& device : devices) write_device(w, device, device.id == current);
   w.end_array();
+}
+
+/// The place of a device in the order of creation. The text form is "{hex of unix milliseconds}-{id}".
+using DevicePlace = std::pair<std::int64_t, accounts::DeviceId>;
+
+DevicePlace place_of(const accounts::Device& device) { return {contracts::unix_ms(device.created), device.id}; }
+
+std::string cursor_after(const accounts::Device& device) {
+  return fmt::format("{:x}-{}", contracts::unix_ms(device.created), accounts::to_text(device.id));
+}
+
+std::optional<DevicePlace> place_of_cursor(std::string_view cursor) {
+  const auto time = cursor.substr(0, cursor.find('-'));
+  const auto id = accounts::parse_id(cursor.substr(std::min(time.size() + 1, cursor.size())));
+  std::int64_t created = 0;
+  const auto [end, error] = std::from_chars(time.data(), time.data() + time.size(), created, 16);
+  if (!id || error != std::errc{} || end != time.data() + time.size()) return std::nullopt;
+  return DevicePlace{created, *id};
 }
 
 }  // namespace
@@ -64,10 +90,21 @@ std::string session_document(const contracts::AccountClaims& claims) {
   return w.end_object().take();
 }
 
-std::string devices_document(const std::vector<accounts::Device>& devices, accounts::DeviceId current) {
+std::optional<std::string> devices_document(const std::vector<accounts::Device>& devices, accounts::DeviceId current,
+                                            const PageQuery& page) {
+  std::span<const accounts::Device> rest(devices);
+  if (!page.cursor.empty()) {
+    const auto place = place_of_cursor(page.cursor);
+    if (!place) return std::nullopt;
+    const auto first =
+        std::find_if(devices.begin(), devices.end(), [&](const auto& device) { return place_of(device) > *place; });
+    rest = rest.subspan(static_cast<std::size_t>(first - devices.begin()));
+  }
+  const auto listed = rest.first(std::min(page.limit, rest.size()));
   Writer w;
   w.begin_object();
-  write_devices(w, devices, current);
+  write_devices(w, listed, current);
+  if (listed.size() < rest.size()) w.member("next", cursor_after(listed.back()));
   return w.end_object().take();
 }
 

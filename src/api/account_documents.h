@@ -1,12 +1,14 @@
 #pragma once
 // Accounts, devices and tokens as JSON of the API; src/api/openapi.json describes them. Pure functions.
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "accounts/account.h"
 #include "accounts/account_service.h"
 #include "api/account_credentials.h"
+#include "api/page_query.h"
 #include "contracts/account_token.h"
 
 namespace tribune::api {
@@ -17,8 +19,10 @@ std::string account_document(const accounts::Account&);
 std::string login_document(const accounts::LoggedIn&, const TokenTexts&, base::WallTime now);
 /// {account: {id}, device: {id}, issued_at, expires_at}
 std::string session_document(const contracts::AccountClaims&);
-/// {devices: [{id, name, created_at, refreshed_at, is_current}]}
-std::string devices_document(const std::vector<accounts::Device>&, accounts::DeviceId current);
+/// {devices: [{id, name, created_at, refreshed_at, is_current}], next?}: a page of the devices, which are in the order
+/// of their creation. nullopt for a cursor that is not one of this list. The device of a cursor may have ended.
+std::optional<std::string> devices_document(const std::vector<accounts::Device>&, accounts::DeviceId current,
+                                            const PageQuery&);
 /// {account, devices, exported_at}: everything that is stored about the account, except the password's hash.
 std::string export_document(const accounts::Account&, const std::vector<accounts::Device>&, base::WallTime now);
 

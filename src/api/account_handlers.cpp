@@ -6,6 +6,7 @@
 #include "api/account_documents.h"
 #include "api/account_problems.h"
 #include "api/localized.h"
+#include "api/page_query.h"
 #include "api/request_body.h"
 #include "base/encoding.h"
 #include "base/signing.h"
@@ -127,6 +128,11 @@ void AccountHandlers::register_account(runtime::Worker& worker, Exchange exchang
   registration.password = body.text("password", 1, accounts::kMaxPasswordBytes);
   if (const auto wrong = body.finish())
     return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
+  const auto quota = limits_.count_registration(exchange->request().client, clock_.steady_now());
+  if (quota.retry_after) {
+    RequestLimits::add_fields(exchange->also, quota);
+    return exchange->reply(over_limit(exchange->request(), *quota.retry_after));
+  }
   const DeferredReply reply(worker.loop, std::move(exchange));
   service_.register_account(std::move(registration), [reply](Answer<accounts::Account> answer) {
     reply.reply([answer = std::move(answer)](const http::Request& request) {
@@ -207,11 +213,16 @@ void AccountHandlers::log_out(runtime::Worker& worker, Exchange exchange, const 
 
 void AccountHandlers::devices(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
                               const http::PathParameters&) {
+  const auto page = page_query(exchange->request().query, accounts::kMostDevices);
+  if (!page) return exchange->reply(problem(exchange->request(), http::problems::bad_request, page.error()));
   const DeferredReply reply(worker.loop, std::move(exchange));
-  service_.devices(claims.account, [reply, current = claims.device](Answer<std::vector<accounts::Device>> answer) {
-    reply.reply([answer = std::move(answer), current](const http::Request& request) {
+  const auto current = claims.device;
+  service_.devices(claims.account, [reply, current, page = *page](Answer<std::vector<accounts::Device>> answer) {
+    reply.reply([answer = std::move(answer), current, page](const http::Request& request) {
       if (!answer) return problem_of(request, answer.error());
-      return account_list(request, devices_document(*answer, current));
+      const auto document = devices_document(*answer, current, page);
+      if (!document) return problem(request, http::problems::bad_request, wrong_cursor());
+      return account_list(request, *document);
     });
   });
 }

@@ -32,7 +32,10 @@ const config::Section<RequestLimitSettings>& limit_section() {
               "Maximum number of requests of one client address (IPv6: one /64) in a minute that log in, register or "
               "refresh, or have no valid access token. Raise it where a crowd shares one address.")
           .whole("max_requests_per_account", &RequestLimitSettings::max_requests_per_account, {1, 1'000'000},
-                 "Maximum number of requests of one account in a minute.");
+                 "Maximum number of requests of one account in a minute.")
+          .whole("max_registrations_per_address", &RequestLimitSettings::max_registrations_per_address, {1, 1'000'000},
+                 "Maximum number of registrations of one client address (IPv6: one /64) in an hour. Raise it where a "
+                 "crowd shares one address.");
   return section;
 }
 

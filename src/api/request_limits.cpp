@@ -3,13 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 
 #include "base/ip_address.h"
 
 namespace tribune::api {
 namespace {
 
-constexpr std::chrono::nanoseconds kQuotaWindow = std::chrono::minutes{1};
+/// The counted part of an address with a prefix, so that each kind of limit has keys of its own.
+std::string key_of_address(std::string_view kind, std::string_view address) {
+  const auto parsed = base::parse_ip(address);
+  const auto unit = parsed ? parsed->counted() : base::IpAddress{};
+  return std::string(kind) + std::string(reinterpret_cast<const char*>(unit.bytes.data()), unit.bytes.size());
+}
 
 }  // namespace
 
@@ -18,39 +24,40 @@ void RequestLimits::apply(const RequestLimitSettings& settings) {
 }
 
 RequestLimits::Quota RequestLimits::count_address(std::string_view address, base::SteadyTime now) {
-  const auto parsed = base::parse_ip(address);
-  const auto unit = parsed ? parsed->counted() : base::IpAddress{};
-  const std::string_view key(reinterpret_cast<const char*>(unit.bytes.data()), unit.bytes.size());
-  return count(key, "address", settings_.get()->max_requests_per_address, now);
+  return count(key_of_address("", address), {"address", settings_.get()->max_requests_per_address}, now);
 }
 
 RequestLimits::Quota RequestLimits::count_account(std::uint64_t account, base::SteadyTime now) {
   const std::string_view key(reinterpret_cast<const char*>(&account), sizeof account);
-  return count(key, "account", settings_.get()->max_requests_per_account, now);
+  return count(key, {"account", settings_.get()->max_requests_per_account}, now);
 }
 
-RequestLimits::Quota RequestLimits::count(std::string_view key, std::string_view policy, std::int64_t limit,
-                                          base::SteadyTime now) {
+RequestLimits::Quota RequestLimits::count_registration(std::string_view address, base::SteadyTime now) {
+  const auto limit = settings_.get()->max_registrations_per_address;
+  return count(key_of_address("registration ", address), {"registration", limit, std::chrono::hours(1)}, now);
+}
+
+RequestLimits::Quota RequestLimits::count(std::string_view key, Quota quota, base::SteadyTime now) {
   const auto hashed = hash_(key);
-  const auto step = kQuotaWindow / limit;  // the time in which one request of the quota comes back
+  const std::chrono::nanoseconds window = quota.window;
+  const auto step = window / quota.limit;  // the time in which one request of the quota comes back
   auto& shard = shards_.of(hashed[1]);
   const std::lock_guard lock(shard.mutex);
   auto& full_at = shard.full_at.try_emplace(hashed, now).first;
-  Quota quota{policy, limit, 0, {}, {}};
   const auto begin = std::max(full_at, now);
-  const auto excess = begin + step - now - kQuotaWindow;
+  const auto excess = begin + step - now - window;
   if (excess > std::chrono::nanoseconds(0))
     quota.retry_after = std::chrono::ceil<std::chrono::seconds>(excess);
   else
     full_at = begin + step;
-  quota.left = std::max<std::int64_t>(0, (kQuotaWindow - (full_at - now)) / step);
+  quota.left = std::max<std::int64_t>(0, (window - (full_at - now)) / step);
   quota.full_after = std::chrono::ceil<std::chrono::seconds>(full_at - now);
   if (shard.full_at.size() > kMaxKeys / decltype(shards_)::size()) shard.full_at.erase(shard.full_at.oldest()->first);
   return quota;
 }
 
 void RequestLimits::add_fields(http::Headers& headers, const Quota& quota) {
-  headers.set("RateLimit-Policy", fmt::format("\"{}\";q={};w=60", quota.policy, quota.limit));
+  headers.set("RateLimit-Policy", fmt::format("\"{}\";q={};w={}", quota.policy, quota.limit, quota.window.count()));
   headers.set("RateLimit", fmt::format("\"{}\";r={};t={}", quota.policy, quota.left, quota.full_after.count()));
 }
 

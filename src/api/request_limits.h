@@ -18,10 +18,11 @@
 
 namespace tribune::api {
 
-/// Requests within a minute, which may come at once.
+/// Requests within a minute, and registrations within an hour; they may come at once.
 struct RequestLimitSettings {
   std::int64_t max_requests_per_address = 3'000;
   std::int64_t max_requests_per_account = 300;
+  std::int64_t max_registrations_per_address = 300;
 };
 
 /// Any thread; locks inside. Bounded: of more than kMaxKeys keys, those that were seen longest ago are forgotten.
@@ -31,16 +32,18 @@ class RequestLimits {
 
   /// The state of a limit after a request.
   struct Quota {
-    std::string_view policy;  // "address" or "account"
+    std::string_view policy;  // "address", "account" or "registration"
     std::int64_t limit = 0;
+    std::chrono::seconds window{60};  // of the limit
     std::int64_t left = 0;
-    std::chrono::seconds full_after{0};               // until nothing of the quota is used
-    std::optional<std::chrono::seconds> retry_after;  // the request exceeds the limit
+    std::chrono::seconds full_after{0};                    // until nothing of the quota is used
+    std::optional<std::chrono::seconds> retry_after = {};  // the request exceeds the limit
   };
 
   void apply(const RequestLimitSettings& settings);
   Quota count_address(std::string_view address, base::SteadyTime now);
   Quota count_account(std::uint64_t account, base::SteadyTime now);
+  Quota count_registration(std::string_view address, base::SteadyTime now);
 
   /// Adds RateLimit and RateLimit-Policy.
   static void add_fields(http::Headers&, const Quota&);
@@ -50,7 +53,8 @@ class RequestLimits {
     std::mutex mutex;
     base::RecentMap<base::KeyedHash::Value, base::SteadyTime, base::KeyedHashPlace> full_at;
   };
-  Quota count(std::string_view key, std::string_view policy, std::int64_t limit, base::SteadyTime now);
+  /// `quota` has the policy, the limit and the window.
+  Quota count(std::string_view key, Quota quota, base::SteadyTime now);
 
   const base::KeyedHash hash_;
   base::Published<RequestLimitSettings> settings_{std::make_shared<const RequestLimitSettings>()};

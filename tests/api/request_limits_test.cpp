@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE("a quota of a minute may be used at once, and comes back evenly") {
   api::RequestLimits limits;
-  limits.apply({60, 30});
+  limits.apply({60, 30, 10});
   base::SteadyTime now{};
   for (int left = 59; left >= 0; --left) {
     const auto quota = limits.count_address("192.0.2.1", now);
@@ -29,7 +29,7 @@ TEST_CASE("a quota of a minute may be used at once, and comes back evenly") {
 
 TEST_CASE("addresses and accounts have quotas of their own, and an IPv6 client has one for its /64") {
   api::RequestLimits limits;
-  limits.apply({2, 1});
+  limits.apply({2, 1, 1});
   const base::SteadyTime now{};
   CHECK(limits.count_address("2001:db8::1", now).left == 1);
   CHECK(limits.count_address("2001:db8::2", now).left == 0);
@@ -40,9 +40,24 @@ TEST_CASE("addresses and accounts have quotas of their own, and an IPv6 client h
   CHECK(limits.count_account(7, now).retry_after == 60s);
 }
 
+TEST_CASE("registrations of an address have a quota of an hour, beside the one of all its requests") {
+  api::RequestLimits limits;
+  limits.apply({1'000, 1'000, 2});
+  base::SteadyTime now{};
+  CHECK(limits.count_registration("192.0.2.1", now).left == 1);
+  const auto last = limits.count_registration("192.0.2.1", now);
+  CHECK(last.left == 0);
+  CHECK(last.window == 3'600s);
+  CHECK(limits.count_registration("192.0.2.1", now).retry_after == 1'800s);
+  CHECK(limits.count_registration("192.0.2.2", now).left == 1);
+  CHECK(limits.count_address("192.0.2.1", now).left == 999);
+  now += 1'800s;
+  CHECK_FALSE(limits.count_registration("192.0.2.1", now).retry_after.has_value());
+}
+
 TEST_CASE("the state of a quota is in the fields of the response") {
   http::Headers headers;
-  api::RequestLimits::add_fields(headers, {"address", 60, 12, 48s, {}});
+  api::RequestLimits::add_fields(headers, {"address", 60, 60s, 12, 48s, {}});
   CHECK(headers.first("RateLimit-Policy") == "\"address\";q=60;w=60");
   CHECK(headers.first("RateLimit") == "\"address\";r=12;t=48");
 }

@@ -17,7 +17,8 @@ inline constexpr std::string_view kCorsFields =
     "Access-Control-Allow-Origin: *\r\n"
     "Access-Control-Expose-Headers: Age, Date, Content-Length, Content-Range, Content-Type, Cache-Status, "
     "CMSD-Dynamic, CMSD-Static, "
-    "ETag, Last-Modified, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id\r\n";
+    "ETag, Last-Modified, Location, RateLimit, RateLimit-Policy, Retry-After, "
+    "WWW-Authenticate, X-Request-Id\r\n";
 
 inline constexpr std::string_view kServerName = "tribune";
 

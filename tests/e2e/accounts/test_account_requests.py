@@ -141,7 +141,7 @@ def test_pages_of_other_sites_read_every_response(api):
                    session(api, token, headers=origin)):
         assert answer.header("Access-Control-Allow-Origin") == "*", answer
         exposed = answer.header("Access-Control-Expose-Headers").lower().split(", ")
-        assert {"etag", "retry-after", "ratelimit", "ratelimit-policy"} <= set(exposed), answer
+        assert {"etag", "retry-after", "ratelimit", "ratelimit-policy", "www-authenticate"} <= set(exposed), answer
         assert answer.header("Access-Control-Allow-Credentials") is None and answer.header("Set-Cookie") is None
 
 
@@ -174,6 +174,17 @@ def test_an_address_has_a_limit_of_requests(make_api):
     assert register(api, "bob", headers=far).status == 201
     assert log_in(api, "bob", headers={"X-Forwarded-For": "2001:db8::8"}).status == 200
     assert log_in(api, "bob", headers={"X-Forwarded-For": "2001:db8::9"}).status == 429, "one /64 is one address"
+
+
+def test_an_address_has_a_limit_of_registrations(make_api):
+    api = make_api(changes={"front": {"trusted_proxies": ["127.0.0.0/8"]}, "api": {"limits": {"max_registrations_per_address": 2}}})
+    near, far = {"X-Forwarded-For": "198.51.100.7"}, {"X-Forwarded-For": "198.51.100.8"}
+    assert [register(api, login, headers=near).status for login in ("ann", "bob")] == [201, 201]
+    over = register(api, "carol", headers=near)
+    assert refused(over, 429, "too-many-requests") and 1 <= int(over.header("Retry-After")) <= 1800
+    assert over.header("RateLimit-Policy") == '"registration";q=2;w=3600' and rate_limit(over) == ("registration", 0)
+    assert log_in(api, "ann", headers=near).status == 200, "other requests of the address have a limit of their own"
+    assert register(api, "carol", headers=far).status == 201
 
 
 def test_an_account_has_a_limit_of_requests_on_all_its_devices(make_api):

@@ -80,6 +80,24 @@ def test_each_device_is_listed_and_can_be_logged_out_from_another_one(api):
     assert not is_open(api, phone)
 
 
+def test_devices_are_read_in_pages(api):
+    register(api, "pages")
+    names = ["one", "two", "three", "four", "five"]
+    token = [log_in(api, "pages", device=name).json["access_token"] for name in names][-1]
+    whole = devices(api, token).json
+    assert sorted(device["name"] for device in whole["devices"]) == sorted(names) and "next" not in whole
+    listed, cursor = [], ""
+    while cursor is not None:
+        page = devices(api, token, f"?limit=2{cursor}").json
+        listed += page["devices"]
+        cursor = f"&cursor={page['next']}" if "next" in page else None
+    assert listed == whole["devices"]
+    for query in ("?limit=0", "?limit=101", "?limit=two", "?cursor=", "?page=2"):
+        assert refused(devices(api, token, query, breaks_api=True), 400, "bad-request"), query
+    for query in ("?cursor=x", "?limit=1&limit=2"):
+        assert refused(devices(api, token, query), 400, "bad-request"), query
+
+
 def test_a_logout_everywhere_ends_all_devices_of_the_account_only(api):
     own = [new_account(api, "ann"), new_login(api, "ann"), new_login(api, "ann")]
     other = new_account(api, "bob")

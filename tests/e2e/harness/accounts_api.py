@@ -11,7 +11,7 @@ from .waiting import stretched, wait_until
 
 # Hashes that cost next to nothing, and limits on requests that no test reaches by accident.
 QUICK_ACCOUNTS = {"hash_memory": "8KiB", "hash_passes": 1}
-WIDE_LIMITS = {"max_requests_per_address": 10_000_000, "max_requests_per_account": 1_000_000}
+WIDE_LIMITS = {"max_requests_per_address": 10_000_000, "max_requests_per_account": 1_000_000, "max_registrations_per_address": 1_000_000}
 PASSWORD = "correct horse battery"
 
 
@@ -51,8 +51,8 @@ def log_out(program, access_token, everywhere=None, **options):
     return post(program, "/auth/logout", {"everywhere": everywhere}, token=access_token, **options)
 
 
-def devices(program, access_token, **options):
-    return ask(program, "GET", "/devices", access_token, **options)
+def devices(program, access_token, query="", **options):
+    return ask(program, "GET", "/devices" + query, access_token, **options)
 
 
 def end_device(program, access_token, device, **options):
