@@ -66,7 +66,7 @@ base::Result<AccessRequest> access_request(const http::Request& request, const B
   for (const auto& member : value->object) {
     const auto known =
         std::find_if(kMembers.begin(), kMembers.end(), [&](const RequestMember& m) { return m.name == member.name; });
-    if (known == kMembers.end()) return wrong("unknown member \"" + member.name + "\"");
+    if (known == kMembers.end()) return wrong("unknown member \"" + base::json::escape(member.name) + "\"");
     is_for_account = is_for_account || known->is_operators;
   }
   if (is_for_account && (road.operator_token.empty() || runtime::AdminGate(road.operator_token).refusal(request)))
@@ -132,7 +132,7 @@ base::Result<AccessRequest> session_report(const http::Request& request) {
       made.receipts = std::move(*receipts);
       continue;
     }
-    if (name != "gone" && name != "cache") return wrong("unknown member \"" + name + "\"");
+    if (name != "gone" && name != "cache") return wrong("unknown member \"" + base::json::escape(name) + "\"");
     if (!given.is(base::json::Kind::string) || !contracts::is_id(given.string))
       return wrong("\"" + name + "\" must be the id of a cache");
     (name == "gone" ? made.gone : made.cache) = given.string;

@@ -81,7 +81,8 @@ const http::ProblemType& RequestBody::problem_type() const {
 std::optional<Localized> RequestBody::finish() {
   for (const auto& member : value_.object)
     if (std::find(known_.begin(), known_.end(), member.name) == known_.end())
-      fail({fmt::format("unknown member \"{}\"", member.name), fmt::format("неизвестное поле \"{}\"", member.name)});
+      fail({fmt::format("unknown member \"{}\"", base::json::escape(member.name)),
+            fmt::format("неизвестное поле \"{}\"", base::json::escape(member.name))});
   return error_;
 }
 

@@ -94,7 +94,7 @@ class Builder {
     frame.member_offset = scalar_offset();
     if (has_surrogate(frame.member_name)) return stop(frame.member_offset, kLoneSurrogate);
     if (!frame.names.insert(frame.member_name).second)
-      return stop(frame.member_offset, "\"" + frame.member_name + "\" occurs twice in this object");
+      return stop(frame.member_offset, "\"" + escape(frame.member_name) + "\" occurs twice in this object");
     return true;
   }
 

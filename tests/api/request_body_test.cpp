@@ -43,6 +43,8 @@ TEST_CASE("the first thing that is wrong with a body is named") {
       {R"({"login":"a","device":"12345"})", "\"device\" must be a text of 0 to 4 bytes"},
       {R"({"login":"a","everywhere":1})", "\"everywhere\" must be true or false"},
       {R"({"login":"a","Login":"b"})", "unknown member \"Login\""},
+      {R"({"login":"a","a\u0001\n\"b":1})", R"(unknown member "a\u0001\n\"b")"},
+      {R"({"login":"a","\u0001":1,"\u0001":2})", R"("\u0001" occurs twice)"},
       {R"({"login":"a","login":"b"})", "not valid JSON"},
       {R"({"login":"\ud800"})", "not valid JSON"},
       {"{\"login\":\"\xff\"}", "not valid JSON"},
