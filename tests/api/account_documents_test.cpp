@@ -71,8 +71,8 @@ TEST_CASE("a page of devices goes on behind a device that has ended meanwhile") 
 
 TEST_CASE("a cursor that no list of devices returns is refused") {
   const auto devices = devices_of(2);
-  for (const auto* cursor : {"x", "-", "12", "12-", "12-34", "-0000000000000001", "12-0000000000000000", "zz-0000000000000001",
-                             "12-0000000000000001-", "fffffffffffffffff-0000000000000001"}) {
+  for (const auto* cursor : {"x", "-", "12", "12-", "12-34", "-0000000000000001", "12-0000000000000000",
+                             "zz-0000000000000001", "12-0000000000000001-", "fffffffffffffffff-0000000000000001"}) {
     CAPTURE(cursor);
     CHECK_FALSE(devices_document(devices, 1, {10, cursor}));
   }

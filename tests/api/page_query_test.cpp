@@ -16,10 +16,9 @@ TEST_CASE("a page is as long as it may be and begins at the first entry, unless 
 }
 
 TEST_CASE("a query for a page that has something wrong is refused in both languages") {
-  for (const auto* query :
-       {"limit=0", "limit=101", "limit=-1", "limit=", "limit", "limit=7x", "limit=99999999999999999999", "cursor=",
-        "cursor", "cursor=a%41", "cursor=a b", "limit=1&limit=2", "cursor=a&cursor=b", "page=2", "&", "=",
-        "Limit=1"}) {
+  for (const auto* query : {"limit=0", "limit=101", "limit=-1", "limit=", "limit", "limit=7x",
+                            "limit=99999999999999999999", "cursor=", "cursor", "cursor=a%41", "cursor=a b",
+                            "limit=1&limit=2", "cursor=a&cursor=b", "page=2", "&", "=", "Limit=1"}) {
     CAPTURE(query);
     const auto page = page_query(query, 100);
     REQUIRE_FALSE(page);
