@@ -16,10 +16,10 @@ def descendants(pid):
     return found
 
 
-def cpu_seconds(pid):
-    """User and system time of the process and its living children, all threads."""
+def cpu_seconds(*pids):
+    """User and system time of the processes and their living children, all threads."""
     total = 0
-    for each in descendants(pid):
+    for each in [found for pid in pids for found in descendants(pid)]:
         fields = Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
         total += int(fields[11]) + int(fields[12])
     return total / TICK
@@ -33,11 +33,13 @@ class Round:
 UNITS = {"B": 1 / 1048576, "KB": 1 / 1024, "MB": 1, "GB": 1024}
 
 
-def load(url, seconds, connections, core, headers=()):
+def load(url, seconds, connections, core, headers=(), script=None):
     """Runs wrk on a core of its own; what it counted. Fails for any answer but 2xx and 3xx, and for any socket error."""
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
     for header in headers:
         command += ["-H", header]
+    if script:
+        command += ["-s", str(script)]
     out = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     for bad in ("Non-2xx", "Socket errors"):
         if bad in out:
@@ -48,8 +50,8 @@ def load(url, seconds, connections, core, headers=()):
     return requests, per_second, float(amount) * UNITS[unit]
 
 
-def measure(server, url, seconds, connections, core):
-    before = cpu_seconds(server.pid)
-    requests, per_second, rate = load(url, seconds, connections, core)
-    cpu = cpu_seconds(server.pid) - before
+def measure(server, url, seconds, connections, core, headers=(), script=None):
+    before = cpu_seconds(*server.pids)
+    requests, per_second, rate = load(url, seconds, connections, core, headers, script)
+    cpu = cpu_seconds(*server.pids) - before
     return Round(requests, cpu / requests * 1e6, per_second, rate)

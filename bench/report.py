@@ -5,6 +5,7 @@ import subprocess
 import time
 
 FIGURES = ("<!-- figures: begin (written by scripts/bench) -->", "<!-- figures: end -->")
+API = ("<!-- api: begin (written by scripts/bench api) -->", "<!-- api: end -->")
 PEERS = ("<!-- peers: begin (written by scripts/bench peers) -->", "<!-- peers: end -->")
 
 # (table, the case of ours, the peer, at most so many times the peer's CPU time)

@@ -39,7 +39,7 @@ def wait_until(predicate, seconds, what):
 
 
 class Server:
-    """A process on one core. `pid` is the one whose CPU time counts, with its children."""
+    """A process on one core. `pid` is the one whose CPU time counts, with its children; `pids` are all of a server of several."""
 
     def __init__(self, name, command, folder, core=None, probe=None):
         self.name = name
@@ -48,6 +48,7 @@ class Server:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([*pinned, *map(str, command)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.pid = self.process.pid
+        self.pids = [self.pid]
         if probe:
             try:
                 wait_until(lambda: self.process.poll() is not None or get(probe)[0] == 200, 20, f"{name} answers {probe}")
@@ -80,14 +81,14 @@ http {{
 """
 
 
-def nginx(name, folder, www, core=None, http="", server="", sendfile="on"):
+def nginx(name, folder, www, core=None, http="", server="", sendfile="on", probe="/seg.ts"):
     port = free_port()
     (folder / "tmp").mkdir(exist_ok=True)
     config = folder / f"{name.replace(' ', '_')}.conf"
     user = "user root; " if os.getuid() == 0 else ""
     config.write_text(NGINX.format(user=user, folder=folder, name=name.replace(" ", "_"), http=http, port=port, www=www, server=server,
                                    sendfile=sendfile))
-    made = Server(name, ["/usr/sbin/nginx", "-p", folder, "-e", "stderr", "-c", config], folder, core, f"http://127.0.0.1:{port}/seg.ts")
+    made = Server(name, ["/usr/sbin/nginx", "-p", folder, "-e", "stderr", "-c", config], folder, core, f"http://127.0.0.1:{port}{probe}")
     made.url = f"http://127.0.0.1:{port}"
     return made
 
