@@ -51,6 +51,12 @@ std::string message_of_claims(std::string_view key_id, std::string_view claims) 
   return std::string("tribune account token 1").append(1, '\0').append(key_id).append(1, '\0').append(claims);
 }
 
+std::string message_of_document(std::string_view key_id, std::string_view kind, std::string_view document) {
+  std::string message("tribune account document 1");
+  message.append(1, '\0').append(key_id).append(1, '\0').append(kind).append(1, '\0').append(document);
+  return message;
+}
+
 std::uint64_t fingerprint_of(const std::vector<AccountKey>& keys) {
   std::string text;
   for (const auto& key : keys) {
@@ -102,6 +108,14 @@ base::Status AccountTokenKeys::check_times(std::string_view text, const AccountC
   return {};
 }
 
+bool AccountTokenKeys::verify_document(std::string_view kind, std::string_view document, std::string_view signature,
+                                       base::WallTime now) const {
+  const auto parsed = parse_keyed_text(signature, "", max_keyed_text_characters("", base::kSignatureBytes));
+  const auto* key = parsed && parsed->bytes.size() == base::kSignatureBytes ? find(parsed->key_id, now) : nullptr;
+  return key &&
+         base::verify_signature(key->public_key, message_of_document(parsed->key_id, kind, document), parsed->bytes);
+}
+
 std::string wrong_seeds(const std::vector<AccountKeySeed>& seeds) {
   if (seeds.empty()) return "there is no account key";
   std::set<std::string_view> ids;
@@ -126,6 +140,11 @@ std::string AccountTokenSigner::sign(const AccountClaims& claims) const {
   const auto& [id, key] = keys_.front();
   const auto bytes = bytes_of_claims(claims);
   return write_keyed_text(kAccountTokenPrefix, id, bytes + key.sign(message_of_claims(id, bytes)));
+}
+
+std::string AccountTokenSigner::sign_document(std::string_view kind, std::string_view document) const {
+  const auto& [id, key] = keys_.front();
+  return write_keyed_text("", id, key.sign(message_of_document(id, kind, document)));
 }
 
 std::vector<AccountKey> AccountTokenSigner::keys() const {

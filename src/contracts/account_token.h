@@ -67,6 +67,11 @@ class AccountTokenKeys {
   base::Status check_times(std::string_view text, const AccountClaims&, base::WallTime now,
                            std::chrono::milliseconds skew) const;
 
+  /// Whether `signature` is one that AccountTokenSigner::sign_document() writes with one of these keys. Takes as long
+  /// as read().
+  bool verify_document(std::string_view kind, std::string_view document, std::string_view signature,
+                       base::WallTime now) const;
+
   /// Of the ids, the keys and their ends: equal for equal keys.
   std::uint64_t fingerprint() const { return fingerprint_; }
 
@@ -96,6 +101,10 @@ class AccountTokenSigner {
 
   /// At most kMaxAccountTokenCharacters of a-z A-Z 0-9 . _ -. Empty for claims that are out of their ranges.
   std::string sign(const AccountClaims&) const;
+
+  /// The signature of another text of the api, "{key id}.{base64url}". A signature of one kind is none of another, and
+  /// none of a token. `kind` has no zero byte.
+  std::string sign_document(std::string_view kind, std::string_view document) const;
 
   /// The public halves of all keys, in their order and without an end.
   std::vector<AccountKey> keys() const;
