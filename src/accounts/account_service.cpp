@@ -141,7 +141,7 @@ base::Status AccountService::start() {
                       [&](base::Result<std::vector<Revocation>> found) { read.set_value(std::move(found)); });
   const auto found = read.get_future().get();
   if (!found) return tl::unexpected(found.error());
-  revoked_.add(*found);
+  revoke(*found);
   return {};
 }
 
@@ -155,6 +155,7 @@ void AccountService::tick() {
   // WHY the longest lifetime: a token may have been issued before a reload made it shorter.
   const auto until = now() - kMaxAccessLifetime - kRevocationMargin;
   revoked_.forget(until);
+  revocation_log_.forget(until);
   if (clock_.steady_now() - last_cleaning_ < kCleaningInterval) return;
   last_cleaning_ = clock_.steady_now();
   store_->erase_revocations(until, [](const base::Status&) {});
@@ -282,7 +283,7 @@ void AccountService::open_device(Account account, std::string renewed_hash, cons
   store_->open_device(std::move(opening), [this, logged_in = std::move(logged_in), done = std::move(done)](
                                               base::Result<std::vector<Revocation>> ended) mutable {
     if (!ended) return done(tl::unexpected(refused_by(ended.error())));
-    revoked_.add(*ended);
+    revoke(*ended);
     logins_.add();
     done(std::move(logged_in));
   });
@@ -294,7 +295,7 @@ void AccountService::refresh(AccountId account, DeviceId device, std::uint32_t g
   store_->refresh({account, device, generation, now(), settings->refresh_grace, settings->refresh_lifetime},
                   [this, account, device, done = std::move(done)](base::Result<Refreshed> refreshed) {
                     if (!refreshed) return done(tl::unexpected(refused_by(refreshed.error())));
-                    revoked_.add(refreshed->revoked);
+                    revoke(refreshed->revoked);
                     switch (refreshed->result) {
                       case RefreshResult::reused:
                         reused_.add();
@@ -346,11 +347,16 @@ void AccountService::devices(AccountId id, Answered<std::vector<Device>> done) {
   });
 }
 
+void AccountService::revoke(const std::vector<Revocation>& revocations) {
+  revoked_.add(revocations);
+  revocation_log_.add(revocations);
+}
+
 /// Adds the ended devices to the revoked ones, and reports how many they are.
 Done<std::vector<Revocation>> AccountService::on_ended(Answered<std::size_t> done) {
   return [this, done = std::move(done)](base::Result<std::vector<Revocation>> ended) {
     if (!ended) return done(tl::unexpected(refused_by(ended.error())));
-    revoked_.add(*ended);
+    revoke(*ended);
     done(ended->size());
   };
 }
@@ -429,7 +435,7 @@ void AccountService::reset_password(std::string login, std::string code, std::st
           store_->reset_password(std::move(order), [this, done](base::Result<ResetOutcome> outcome) {
             if (!outcome) return done(tl::unexpected(refused_by(outcome.error())));
             if (!outcome->is_right) return done(refuse(Refusal::wrong_credentials));
-            revoked_.add(outcome->revoked);
+            revoke(outcome->revoked);
             done(outcome->revoked.size());
           });
         });

@@ -19,6 +19,7 @@
 #include "accounts/account_store.h"
 #include "accounts/login_guard.h"
 #include "accounts/password_hasher.h"
+#include "accounts/revocation_log.h"
 #include "accounts/revoked_devices.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -127,6 +128,8 @@ class AccountService {
 
   /// Whether access tokens of this device are refused.
   bool is_revoked(DeviceId device) const { return revoked_.contains(device); }
+  /// What other processes must know to refuse the same tokens.
+  RevocationLog& revocation_log() { return revocation_log_; }
   std::shared_ptr<const AccountSettings> settings() const { return settings_.get(); }
 
  private:
@@ -160,6 +163,7 @@ class AccountService {
   void open_device(Account, std::string renewed_hash, const Login&, Answered<LoggedIn>);
   template <class T>
   static Done<std::optional<T>> on_found(Answered<T>);
+  void revoke(const std::vector<Revocation>&);
   Done<std::vector<Revocation>> on_ended(Answered<std::size_t>);
   base::WallTime now() const { return clock_.wall_now(); }
 
@@ -167,6 +171,7 @@ class AccountService {
   base::Log& log_;
   base::Published<AccountSettings> settings_;
   RevokedDevices revoked_;
+  RevocationLog revocation_log_;
   LoginGuard guard_;
   base::Counter registrations_, logins_, refreshes_, repeated_, reused_;
   base::SteadyTime last_cleaning_{};

@@ -47,6 +47,7 @@ class AccountCredentials {
                                               std::chrono::milliseconds skew);
 
   const TokenSecrets& secrets() const { return secrets_; }
+  const contracts::AccountTokenSigner& signer() const { return signer_; }
   std::vector<contracts::AccountKey> public_keys() const { return signer_.keys(); }
 
  private:

@@ -34,18 +34,24 @@ base::Result<std::unique_ptr<ApiAccounts>> ApiAccounts::open(const ApiSettings& 
   auto service = std::make_unique<accounts::AccountService>(own, std::move(*store), services.clock, services.log,
                                                             services.metrics);
   if (auto started = service->start(); !started) return tl::unexpected(started.error());
-  std::unique_ptr<ApiAccounts> made(
-      new ApiAccounts(std::move(service), std::move(*credentials), services.clock, clock_skew));
+  std::unique_ptr<ApiAccounts> made(new ApiAccounts(std::move(service), std::move(*credentials), clock_skew, services));
   made->handlers_.apply(settings.limits);
   return made;
 }
 
 ApiAccounts::ApiAccounts(std::unique_ptr<accounts::AccountService> service,
-                         std::unique_ptr<AccountCredentials> credentials, const base::Clock& clock,
-                         std::chrono::milliseconds clock_skew)
+                         std::unique_ptr<AccountCredentials> credentials, std::chrono::milliseconds clock_skew,
+                         runtime::Services& services)
     : service_(std::move(service)),
-      handlers_(*service_, std::move(credentials), clock, clock_skew),
-      admin_(*service_) {}
+      handlers_(*service_, std::move(credentials), services.clock, clock_skew),
+      admin_(*service_),
+      feed_(service_->revocation_log(), handlers_.credentials().signer(), clock_skew, services) {}
+
+std::vector<runtime::Route> ApiAccounts::routes() {
+  auto routes = handlers_.routes();
+  routes.push_back(feed_.route());
+  return routes;
+}
 
 void ApiAccounts::apply(const ApiSettings& settings) {
   service_->apply(settings.accounts);

@@ -8,6 +8,7 @@
 #include "api/account_admin.h"
 #include "api/account_handlers.h"
 #include "api/api_settings.h"
+#include "api/revocation_feed.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "runtime/role.h"
@@ -22,13 +23,16 @@ class ApiAccounts {
   /// account_key_seeds().
   static base::Result<std::unique_ptr<ApiAccounts>> open(const ApiSettings&, std::chrono::milliseconds clock_skew,
                                                          runtime::Services&);
-  ~ApiAccounts() { service_.reset(); }  // its callbacks use the handlers
+  ~ApiAccounts() { service_.reset(); }  // its callbacks use the handlers and the feed
   ApiAccounts(const ApiAccounts&) = delete;
   ApiAccounts& operator=(const ApiAccounts&) = delete;
 
-  std::vector<runtime::Route> routes() { return handlers_.routes(); }
+  std::vector<runtime::Route> routes();
   std::vector<runtime::Route> admin_routes() { return admin_.routes(); }
   void apply(const ApiSettings&);
+  /// The event's keys, with which other processes sign their requests.
+  void set_keys(std::shared_ptr<const base::KeyRing> keys) { feed_.set_keys(std::move(keys)); }
+  void drain() { feed_.drain(); }
   /// To be called every second, on any thread.
   void tick() { service_->tick(); }
   base::Status health() const { return service_->health(); }
@@ -36,12 +40,13 @@ class ApiAccounts {
   void describe(base::json::Writer&) const;
 
  private:
-  ApiAccounts(std::unique_ptr<accounts::AccountService>, std::unique_ptr<AccountCredentials>, const base::Clock&,
-              std::chrono::milliseconds clock_skew);
+  ApiAccounts(std::unique_ptr<accounts::AccountService>, std::unique_ptr<AccountCredentials>,
+              std::chrono::milliseconds clock_skew, runtime::Services&);
 
   std::unique_ptr<accounts::AccountService> service_;
   AccountHandlers handlers_;
   AccountAdmin admin_;
+  RevocationFeed feed_;
 };
 
 }  // namespace tribune::api

@@ -112,6 +112,10 @@ class ApiRole final : public runtime::Role {
     if (accounts_) accounts_->describe(w);
   }
 
+  void drain() override {
+    if (accounts_) accounts_->drain();
+  }
+
  private:
   /// For settings that were read at the start only.
   void warn_of_restart(const accounts::AccountSettings& next) {
@@ -160,9 +164,10 @@ class ApiRole final : public runtime::Role {
     auto keys = contracts::key_ring(settings.event);
     if (!keys) return tl::unexpected(keys.error());
     key_watch_.watch(settings.event);
+    const auto shared = std::make_shared<const base::KeyRing>(std::move(*keys));
+    if (accounts_) accounts_->set_keys(shared);
     access_.set_road(std::make_shared<const BalancerEndpoint>(
-        BalancerEndpoint{settings.balancer_url, settings.playback_base,
-                         std::make_shared<const base::KeyRing>(std::move(*keys)), settings.operator_token}));
+        BalancerEndpoint{settings.balancer_url, settings.playback_base, shared, settings.operator_token}));
     return {};
   }
 
