@@ -15,7 +15,6 @@ constexpr std::size_t kResetCodeCharacters = 12;       // of 5 bits each: too ma
 constexpr std::chrono::seconds kBusyRetry{2};          // of a client whose password waited for too long
 constexpr std::chrono::seconds kStoreRetry{5};         // of a client whose request met a store that cannot write
 constexpr std::chrono::seconds kCleaningInterval{10};  // of the revocations in the store
-constexpr std::chrono::minutes kRevocationMargin{61};  // the largest event.clock_skew, and a step of the clock
 
 base::Counter counter_of(base::Metrics& metrics, std::string_view name, std::string_view help) {
   return metrics.counter(name, help);
@@ -137,7 +136,7 @@ Answered<T> AccountService::counted(Answered<T> done) {
 
 base::Status AccountService::start() {
   std::promise<base::Result<std::vector<Revocation>>> read;
-  store_->revocations(now() - kMaxAccessLifetime - kRevocationMargin,
+  store_->revocations(now() - kRevocationLifetime,
                       [&](base::Result<std::vector<Revocation>> found) { read.set_value(std::move(found)); });
   const auto found = read.get_future().get();
   if (!found) return tl::unexpected(found.error());
@@ -153,7 +152,7 @@ void AccountService::apply(const AccountSettings& settings) {
 
 void AccountService::tick() {
   // WHY the longest lifetime: a token may have been issued before a reload made it shorter.
-  const auto until = now() - kMaxAccessLifetime - kRevocationMargin;
+  const auto until = now() - kRevocationLifetime;
   revoked_.forget(until);
   revocation_log_.forget(until);
   if (clock_.steady_now() - last_cleaning_ < kCleaningInterval) return;

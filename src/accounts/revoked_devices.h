@@ -3,15 +3,22 @@
 // refused without asking the store.
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
 
+#include "accounts/account_settings.h"
 #include "accounts/account_store.h"
 #include "base/sharded.h"
 
 namespace tribune::accounts {
+
+/// A revocation counts for the longest lifetime of an access token, the largest event.clock_skew, and a step of the
+/// clock.
+inline constexpr std::chrono::minutes kRevocationLifetime{60 + 61};
+static_assert(kRevocationLifetime >= kMaxAccessLifetime + std::chrono::hours(1));
 
 /// Any thread; locks inside. Bounded by the devices that end within the lifetime of an access token.
 class RevokedDevices {

@@ -14,6 +14,7 @@
 #include "balancer/access_http/overload_drill_handler.h"
 #include "balancer/access_http/queue_status_handler.h"
 #include "balancer/access_http/status_handler.h"
+#include "balancer/account_tokens/revocation_follower.h"
 #include "balancer/balancer_settings.h"
 #include "balancer/event_view_builder.h"
 #include "balancer/node_push/node_push_handler.h"
@@ -187,7 +188,10 @@ class BalancerRole final : public runtime::Role {
                           {{"directory", settings_.state_dir}, {"error", written.error().text}});
     if (auto loaded = routing_status_.load(*store_); !loaded) return loaded;
     auto& worker = *services_.workers.front();
-    worker.loop.post([this, &worker] { tasks_.start(worker); });
+    worker.loop.post([this, &worker] {
+      tasks_.start(worker);
+      revocations_.start(worker);
+    });
     is_serving_ = true;
     return {};
   }
@@ -216,6 +220,7 @@ class BalancerRole final : public runtime::Role {
     nodes_.describe(w);
     files_.describe(w);
     status_.describe(w);
+    revocations_.describe(w);
     if (sources_) sources_->describe(w);
   }
 
@@ -249,6 +254,7 @@ class BalancerRole final : public runtime::Role {
     tasks_.configure(settings.routing.probe_period);
     rendered_->configure(settings.rendered_bytes);
     sources_->configure(view->event, view->keys);
+    revocations_.configure(event, view->keys);
     admission_.configure(access, channel_facts(event, access));
     view_.publish(std::move(view));
   }
@@ -265,6 +271,7 @@ class BalancerRole final : public runtime::Role {
   const std::shared_ptr<base::ChannelLabels> labels_ =
       std::make_shared<base::ChannelLabels>(static_cast<std::size_t>(settings_.metrics_channels));
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "balancer"};
+  RevocationFollower revocations_{services_.clock, services_.log, services_.metrics};
   PublishedView view_;
   access::Admission admission_;  // outlives store_, which calls back
   SessionPins pins_{services_.clock, services_.metrics, settings_.max_saved_sessions()};

@@ -216,6 +216,8 @@ std::string check_event(const Event& event) {
   if (event.keys.empty()) return "keys must have at least one key";
   if (auto wrong = twice_named(event.keys, "key"); !wrong.empty()) return wrong;
   if (auto wrong = twice_named(event.account_keys, "account key"); !wrong.empty()) return wrong;
+  if (!event.accounts_url.empty() && event.account_keys.empty())
+    return "accounts_url needs account_keys, which verify the answers from there";
   return twice_named(event.channels, "channel");
 }
 
@@ -265,6 +267,13 @@ const config::Section<Event>& event_section() {
                     "Public keys that verify the account tokens which the api role signs. To rotate, add the public "
                     "half of the new key on all machines before the api signs with it, and set not_after on the old "
                     "key or remove it once the tokens that it signed have expired.")
+          .text(
+              "accounts_url", &Event::accounts_url,
+              "URL of the api process that has the accounts. The balancer learns there which devices were logged "
+              "out, so that it refuses their access tokens within seconds. Empty: it does not learn it, and the "
+              "tokens are valid until they expire.",
+              [](const std::string& url) { return url.empty() ? "" : config::check_http_origin(url); },
+              "http(s)://host[:port], or empty")
           .sections("channels", &Event::channels, channel_section(), "The channels of the event.")
           .duration("clock_skew", &Event::clock_skew, {1s, 1h},
                     "Maximum difference between the clocks of the event's machines, including the transit time of a "

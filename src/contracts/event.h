@@ -70,6 +70,7 @@ struct AccountKeySettings {
 struct Event {
   std::vector<KeySettings> keys;
   std::vector<AccountKeySettings> account_keys;
+  std::string accounts_url;  // of the api that has the accounts; empty: revocations are not followed
   std::vector<Channel> channels;
   std::chrono::milliseconds clock_skew{30'000};  // tolerated between the clocks of an event's machines
 

@@ -17,7 +17,7 @@ std::vector<Revocation> ended_devices(std::uint64_t first, std::uint64_t last) {
   return revocations;
 }
 
-std::vector<accounts::DeviceId> devices_of(const RevocationLog::Page& page) {
+std::vector<accounts::DeviceId> devices_in_page(const RevocationLog::Page& page) {
   std::vector<accounts::DeviceId> devices;
   for (const auto& revocation : page.revocations) devices.push_back(revocation.device);
   return devices;
@@ -33,14 +33,14 @@ TEST_CASE("the pages of the log of revocations have each of them once and in ord
   CHECK(log.after(0, 2).number == 0);
   log.add(ended_devices(11, 15));
   const auto first = log.after(0, 2), second = log.after(first.number, 2), third = log.after(second.number, 2);
-  CHECK(devices_of(first) == Devices{11, 12});
+  CHECK(devices_in_page(first) == Devices{11, 12});
   CHECK_FALSE(first.is_last);
-  CHECK(devices_of(second) == Devices{13, 14});
-  CHECK(devices_of(third) == Devices{15});
+  CHECK(devices_in_page(second) == Devices{13, 14});
+  CHECK(devices_in_page(third) == Devices{15});
   CHECK(third.is_last);
   CHECK(log.after(third.number, 2).revocations.empty());
   log.add(ended_devices(16, 16));
-  CHECK(devices_of(log.after(third.number, 2)) == Devices{16});
+  CHECK(devices_in_page(log.after(third.number, 2)) == Devices{16});
   CHECK(RevocationLog().run() != log.run());
   CHECK(log.run().size() == 16);
 }
@@ -48,15 +48,15 @@ TEST_CASE("the pages of the log of revocations have each of them once and in ord
 TEST_CASE("a number that the log of revocations did not give is answered with all it has") {
   RevocationLog log;
   log.add(ended_devices(11, 13));
-  CHECK(devices_of(log.after(99, 10)) == Devices{11, 12, 13});
+  CHECK(devices_in_page(log.after(99, 10)) == Devices{11, 12, 13});
   log.forget(base::WallTime(11s));
-  CHECK(devices_of(log.after(0, 10)) == Devices{12, 13});
-  CHECK(devices_of(log.after(2, 10)) == Devices{13});
+  CHECK(devices_in_page(log.after(0, 10)) == Devices{12, 13});
+  CHECK(devices_in_page(log.after(2, 10)) == Devices{13});
   log.forget(base::WallTime(1'000s));
   CHECK(log.after(0, 10).number == 3);
   CHECK(log.after(3, 10).is_last);
   log.add(ended_devices(14, 14));
-  CHECK(devices_of(log.after(3, 10)) == Devices{14});
+  CHECK(devices_in_page(log.after(3, 10)) == Devices{14});
 }
 
 TEST_CASE("the log of revocations forgets a bounded number of them in one call") {
