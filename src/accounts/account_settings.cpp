@@ -1,5 +1,7 @@
 #include "accounts/account_settings.h"
 
+#include "accounts/account.h"
+
 namespace tribune::accounts {
 namespace {
 
