@@ -27,7 +27,7 @@ CHANNELS = [{"id": f"camera-{n}", "title": f"Camera {n}"} for n in range(1, 9)]
 PASSWORD = "correct horse battery"
 # The session check and the logins have an account each: a login ends the oldest device of its account.
 VIEWER, GUEST = "viewer@example.org", "guest@example.org"
-# The least ratio of the requests per second and core. Argon2id takes nearly all of a login, so that one has no target.
+# The least ratio of the requests per second and core. Argon2id takes most of a login, so that one has no target.
 TARGETS = {"session check": 20, "channel list": 20}
 
 
@@ -92,7 +92,7 @@ class System:
         self.check(bearer)
 
     def check(self, bearer):
-        """Both servers give the same documents, apart from ids and times."""
+        """Sessions have the same members on both servers, and the channel lists the same channels."""
         session = json.loads(servers.get(f"{self.server.url}/api/v1/auth/session", dict([bearer.split(": ")]))[2])
         assert sorted(session) == ["account", "device", "expires_at", "issued_at"], session
         listed = json.loads(servers.get(f"{self.server.url}/api/v1/channels")[2])["channels"]

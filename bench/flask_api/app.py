@@ -1,8 +1,8 @@
 """The peer of `scripts/bench api`: registration, login, session check and channel list as a small Flask program on SQLite.
 
-uWSGI runs it in one process with one thread, so the connection to the database and its statements are kept. Documents have the members that
-Tribune's have. What costs the program least is chosen where there is a choice: the channel list is written once, tokens are signed with HMAC,
-the signer keeps its derived key, and a commit does not wait for the disk.
+uWSGI runs it in one process with one thread, so the connection to the database and its statements are kept. Session and channel documents
+have the members that Tribune's have; a login has no device token. What costs the program least is chosen where there is a choice: the channel
+list is written once, tokens are signed with HMAC, and a commit does not wait for the disk.
 """
 import hashlib
 import json
