@@ -344,12 +344,7 @@ def main():
         parser.error(f"--requests must be at least {BATCHES}")
     if options.profiles:
         options.profiles.mkdir(parents=True, exist_ok=True)
-
-    def ended(number, _):
-        raise SystemExit(f"bench: ended by {signal.Signals(number).name}")
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ended)
+    servers.end_at_signals(signal.SIGTERM, signal.SIGHUP)
     try:
         require(options.binary)
         return report(options, measure_all(options))

@@ -33,11 +33,9 @@ class Round:
 UNITS = {"B": 1 / 1048576, "KB": 1 / 1024, "MB": 1, "GB": 1024}
 
 
-def load(url, seconds, connections, core, headers=(), script=None):
+def load(url, seconds, connections, core, script=None):
     """Runs wrk on a core of its own; what it counted. Fails for any answer but 2xx and 3xx, and for any socket error."""
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
-    for header in headers:
-        command += ["-H", header]
     if script:
         command += ["-s", str(script)]
     out = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
@@ -50,8 +48,8 @@ def load(url, seconds, connections, core, headers=(), script=None):
     return requests, per_second, float(amount) * UNITS[unit]
 
 
-def measure(server, url, seconds, connections, core, headers=(), script=None):
+def measure(server, url, seconds, connections, core, script=None):
     before = cpu_seconds(*server.pids)
-    requests, per_second, rate = load(url, seconds, connections, core, headers, script)
+    requests, per_second, rate = load(url, seconds, connections, core, script)
     cpu = cpu_seconds(*server.pids) - before
     return Round(requests, cpu / requests * 1e6, per_second, rate)

@@ -247,12 +247,7 @@ def main():
     options.load_before = os.getloadavg()[0]
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-    def ended(number, _):
-        raise SystemExit(f"bench: ended by {signal.Signals(number).name}")
-
-    for number in (signal.SIGTERM, signal.SIGALRM, signal.SIGHUP):
-        signal.signal(number, ended)
+    servers.end_at_signals(signal.SIGTERM, signal.SIGALRM, signal.SIGHUP)
     signal.alarm(options.limit)
     (ROOT / "build").mkdir(exist_ok=True)
     rows = {}

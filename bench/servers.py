@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -23,6 +24,15 @@ def free_port():
 def get(url, headers=None):
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=10) as answer:
         return answer.status, answer.url, answer.read()
+
+
+def end_at_signals(*numbers):
+    """These signals end the bench as an exception does, so that it stops its servers and removes its files."""
+    def ended(number, _):
+        raise SystemExit(f"bench: ended by {signal.Signals(number).name}")
+
+    for number in numbers:
+        signal.signal(number, ended)
 
 
 def wait_until(predicate, seconds, what):

@@ -59,12 +59,7 @@ def main():
     parser.add_argument("--objects", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-
-    def ended(number, _):
-        raise SystemExit(f"bench: ended by {signal.Signals(number).name}")
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ended)
+    servers.end_at_signals(signal.SIGTERM, signal.SIGHUP)
     (ROOT / "build").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "build"))
     try:
