@@ -1,10 +1,10 @@
 #include "accounts/account.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include "base/encoding.h"
 
 namespace tribune::accounts {
 namespace {
@@ -22,18 +22,11 @@ bool is_login_character(char c) {
 
 }  // namespace
 
-std::string to_text(std::uint64_t id) { return fmt::format("{:016x}", id); }
+std::string to_text(std::uint64_t id) { return base::to_hex64(id); }
 
 std::optional<std::uint64_t> parse_id(std::string_view text) {
-  if (text.size() != 16) return std::nullopt;
-  std::uint64_t id = 0;
-  for (const char c : text) {
-    const bool is_digit = c >= '0' && c <= '9';
-    if (!is_digit && !(c >= 'a' && c <= 'f')) return std::nullopt;
-    id = id << 4 | static_cast<std::uint64_t>(is_digit ? c - '0' : c - 'a' + 10);
-  }
-  if (id == 0) return std::nullopt;
-  return id;
+  const auto id = base::from_hex64(text);
+  return id != 0 ? id : std::nullopt;
 }
 
 std::string_view to_string(AccountState state) {

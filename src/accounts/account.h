@@ -72,7 +72,7 @@ inline constexpr std::size_t kMaxPasswordBytes = 1'024;
 
 inline constexpr std::size_t kMaxDeviceNameBytes = 64;
 /// The largest value of the setting max_devices.
-inline constexpr std::size_t kMostDevices = 100;
+inline constexpr std::size_t kMaxDevicesPerAccount = 100;
 inline constexpr std::size_t kMaxReasonBytes = 512;
 
 }  // namespace tribune::accounts

@@ -66,7 +66,7 @@ const config::Section<AccountSettings>& account_section() {
                                       "moderated: an operator accepts or declines each registration.")
             .whole("min_password_length", &AccountSettings::min_password_length, {1, 128},
                    "Minimum length of a new password in bytes.")
-            .whole("max_devices", &AccountSettings::max_devices, {1, kMostDevices},
+            .whole("max_devices", &AccountSettings::max_devices, {1, kMaxDevicesPerAccount},
                    "Maximum number of devices on which an account is logged in. One more ends the login of the device "
                    "that was not used for the longest time.");
     add_token_fields(made);

@@ -213,7 +213,7 @@ void AccountHandlers::log_out(runtime::Worker& worker, Exchange exchange, const 
 
 void AccountHandlers::devices(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
                               const http::PathParameters&) {
-  const auto page = page_query(exchange->request().query, accounts::kMostDevices);
+  const auto page = page_query(exchange->request().query, accounts::kMaxDevicesPerAccount);
   if (!page) return exchange->reply(problem(exchange->request(), http::problems::bad_request, page.error()));
   const DeferredReply reply(worker.loop, std::move(exchange));
   const auto current = claims.device;

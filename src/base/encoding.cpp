@@ -1,5 +1,7 @@
 #include "base/encoding.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include <sodium.h>
@@ -22,6 +24,19 @@ std::optional<std::string> from_hex(std::string_view text) {
                                     text.size(), nullptr, &length, &end);
   if (failed != 0 || end != text.data() + text.size() || length != bytes.size()) return std::nullopt;
   return bytes;
+}
+
+std::string to_hex64(std::uint64_t value) { return fmt::format("{:016x}", value); }
+
+std::optional<std::uint64_t> from_hex64(std::string_view text) {
+  if (text.size() != 16) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    const bool is_digit = c >= '0' && c <= '9';
+    if (!is_digit && !(c >= 'a' && c <= 'f')) return std::nullopt;
+    value = value << 4 | static_cast<std::uint64_t>(is_digit ? c - '0' : c - 'a' + 10);
+  }
+  return value;
 }
 
 namespace {

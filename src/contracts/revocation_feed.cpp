@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/encoding.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
 
@@ -10,22 +11,11 @@ namespace {
 
 namespace json = base::json;
 
-constexpr std::size_t kIdDigits = 16;
 constexpr std::string_view kDocumentKind = "revocations";
+constexpr std::int64_t kMaxUnixMs = (std::int64_t{1} << 32) * 1'000;  // in 2106, as the times of account tokens
 
-std::optional<std::uint64_t> id_from_hex(std::string_view text) {
-  if (text.size() != kIdDigits) return std::nullopt;
-  std::uint64_t id = 0;
-  for (const char c : text) {
-    const bool is_digit = c >= '0' && c <= '9';
-    if (!is_digit && (c < 'a' || c > 'f')) return std::nullopt;
-    id = id << 4 | static_cast<std::uint64_t>(is_digit ? c - '0' : c - 'a' + 10);
-  }
-  return id;
-}
-
-/// The rest of `text` behind the prefix; nullopt when it has another one.
-std::optional<std::string_view> behind(std::string_view text, std::string_view prefix) {
+/// The rest of `text` after the prefix; nullopt when it has another one.
+std::optional<std::string_view> rest_after(std::string_view text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return std::nullopt;
   return text.substr(prefix.size());
 }
@@ -43,8 +33,8 @@ std::optional<RevokedDevice> revoked_device(const json::Value& value) {
   const auto& id = value.array[0];
   const auto& at = value.array[1];
   if (!id.is(json::Kind::string) || !at.is(json::Kind::integer)) return std::nullopt;
-  const auto device = id_from_hex(id.string);
-  if (!device || *device == 0) return std::nullopt;
+  const auto device = base::from_hex64(id.string);
+  if (!device || *device == 0 || at.integer < 0 || at.integer > kMaxUnixMs) return std::nullopt;
   return RevokedDevice{*device, at.integer};
 }
 
@@ -59,9 +49,9 @@ base::Result<RevocationPoll> revocation_poll_from_query(std::string_view query) 
                                    "the query must be run={run}&after={number}&nonce={16 hex digits}");
   const auto parts = split_exactly<3>(query, '&');
   if (!parts) return wrong;
-  const auto run = behind((*parts)[0], "run="), after = behind((*parts)[1], "after="),
-             nonce = behind((*parts)[2], "nonce=");
-  if (!run || !after || !nonce || !(run->empty() || id_from_hex(*run)) || !id_from_hex(*nonce)) return wrong;
+  const auto run = rest_after((*parts)[0], "run="), after = rest_after((*parts)[1], "after="),
+             nonce = rest_after((*parts)[2], "nonce=");
+  if (!run || !after || !nonce || !(run->empty() || base::from_hex64(*run)) || !base::from_hex64(*nonce)) return wrong;
   const auto number = read_decimal(*after);
   if (!number) return wrong;
   return RevocationPoll{std::string(*run), static_cast<std::uint64_t>(*number), std::string(*nonce)};
@@ -71,8 +61,7 @@ std::string to_json(const RevocationPage& page) {
   json::Writer w;
   w.begin_object().member("run", page.run).member("number", page.number).member("is_last", page.is_last);
   w.key("devices").begin_array();
-  for (const auto& [device, at] : page.devices)
-    w.begin_array().value(fmt::format("{:016x}", device)).value(at).end_array();
+  for (const auto& [device, at] : page.devices) w.begin_array().value(base::to_hex64(device)).value(at).end_array();
   return w.end_array().end_object().take();
 }
 
@@ -94,8 +83,8 @@ base::Result<RevocationPage> read_revocation_page(const AccountTokenKeys& keys, 
   const auto number = value->whole("number");
   const auto is_last = value->flag("is_last");
   const auto* devices = value->find("devices");
-  if (!run || !id_from_hex(*run) || !number || *number < 0 || !is_last || !devices || !devices->is(json::Kind::array) ||
-      devices->array.size() > kMaxRevocationsPerPage)
+  if (!run || !base::from_hex64(*run) || !number || *number < 0 || !is_last || !devices ||
+      !devices->is(json::Kind::array) || devices->array.size() > kMaxRevocationsPerPage)
     return malformed_page("a member of the page is missing or wrong");
   RevocationPage page{std::string(*run), static_cast<std::uint64_t>(*number), *is_last, {}};
   for (const auto& one : devices->array) {

@@ -37,8 +37,8 @@ struct RevocationPoll {
 };
 
 struct RevokedDevice {
-  std::uint64_t device = 0;  // not 0
-  std::int64_t at_unix_ms = 0;
+  std::uint64_t device = 0;     // not 0
+  std::int64_t at_unix_ms = 0;  // from 0 to 2106
   bool operator==(const RevokedDevice&) const = default;
 };
 

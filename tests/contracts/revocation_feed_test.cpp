@@ -31,7 +31,7 @@ base::Result<RevocationPage> read_signed(const std::string& text) {
 
 TEST_CASE("a poll for revocations is read back from the query of its target") {
   for (const RevocationPoll& poll :
-       {RevocationPoll{"", 0, std::string(kNonce)}, {std::string(kRun), 999'999'999'999'999, std::string(kNonce)}}) {
+       {RevocationPoll{"", 0, std::string(kNonce)}, {std::string(kRun), 994'000'000'000'000, std::string(kNonce)}}) {
     const auto target = target_of(poll);
     CAPTURE(target);
     const auto path = std::string(kRevocationFeedPath) + "?";
@@ -62,7 +62,7 @@ TEST_CASE("a page of revocations is read back with its signature") {
     CHECK(*read == page);
   }
   RevocationPage largest{std::string(kRun), kMaxRevocationsPerPage, true, {}};
-  largest.devices.assign(kMaxRevocationsPerPage, {~std::uint64_t{0}, 9'999'999'999'999});
+  largest.devices.assign(kMaxRevocationsPerPage, {~std::uint64_t{0}, 4'000'000'000'000});
   CHECK(read_signed(to_json(largest)));
   largest.devices.push_back({1, 1});
   CHECK_FALSE(read_signed(to_json(largest)));
@@ -93,16 +93,19 @@ TEST_CASE("a page of revocations counts only with the signature of the api for t
 }
 
 TEST_CASE("a signed page of revocations with a member that is wrong is refused") {
-  for (const auto* text :
-       {"", "[]", R"({"run":"00112233445566aa","number":1,"is_last":true})",
-        R"({"run":"x","number":1,"is_last":true,"devices":[]})",
-        R"({"run":"00112233445566aa","number":-1,"is_last":true,"devices":[]})",
-        R"({"run":"00112233445566aa","number":1,"is_last":1,"devices":[]})",
-        R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":{}})",
-        R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[["0000000000000000",1]]})",
-        R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[["9b1f0c3d5e7a2468"]]})",
-        R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[["9b1f0c3d5e7a2468","1"]]})",
-        R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[[1,1]]})"}) {
+  for (
+      const auto* text :
+      {"", "[]", R"({"run":"00112233445566aa","number":1,"is_last":true})",
+       R"({"run":"x","number":1,"is_last":true,"devices":[]})",
+       R"({"run":"00112233445566aa","number":-1,"is_last":true,"devices":[]})",
+       R"({"run":"00112233445566aa","number":1,"is_last":1,"devices":[]})",
+       R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":{}})",
+       R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[["0000000000000000",1]]})",
+       R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[["9b1f0c3d5e7a2468"]]})",
+       R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[["9b1f0c3d5e7a2468","1"]]})",
+       R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[[1,1]]})",
+       R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[["9b1f0c3d5e7a2468",-1]]})",
+       R"({"run":"00112233445566aa","number":1,"is_last":true,"devices":[["9b1f0c3d5e7a2468",9223372036854775807]]})"}) {
     CAPTURE(text);
     const auto read = read_signed(text);
     REQUIRE_FALSE(read);
