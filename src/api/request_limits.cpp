@@ -10,11 +10,10 @@
 namespace tribune::api {
 namespace {
 
-/// The counted part of an address with a prefix, so that each kind of limit has keys of its own.
-std::string key_of_address(std::string_view kind, std::string_view address) {
+std::string key_of_address(std::string_view address) {
   const auto parsed = base::parse_ip(address);
   const auto unit = parsed ? parsed->counted() : base::IpAddress{};
-  return std::string(kind) + std::string(reinterpret_cast<const char*>(unit.bytes.data()), unit.bytes.size());
+  return {reinterpret_cast<const char*>(unit.bytes.data()), unit.bytes.size()};
 }
 
 }  // namespace
@@ -24,24 +23,24 @@ void RequestLimits::apply(const RequestLimitSettings& settings) {
 }
 
 RequestLimits::Quota RequestLimits::count_address(std::string_view address, base::SteadyTime now) {
-  return count(key_of_address("", address), {"address", settings_.get()->max_requests_per_address}, now);
+  return count(requests_, key_of_address(address), {"address", settings_.get()->max_requests_per_address}, now);
 }
 
 RequestLimits::Quota RequestLimits::count_account(std::uint64_t account, base::SteadyTime now) {
   const std::string_view key(reinterpret_cast<const char*>(&account), sizeof account);
-  return count(key, {"account", settings_.get()->max_requests_per_account}, now);
+  return count(requests_, key, {"account", settings_.get()->max_requests_per_account}, now);
 }
 
 RequestLimits::Quota RequestLimits::count_registration(std::string_view address, base::SteadyTime now) {
   const auto limit = settings_.get()->max_registrations_per_address;
-  return count(key_of_address("registration ", address), {"registration", limit, std::chrono::hours(1)}, now);
+  return count(registrations_, key_of_address(address), {"registration", limit, std::chrono::hours(1)}, now);
 }
 
-RequestLimits::Quota RequestLimits::count(std::string_view key, Quota quota, base::SteadyTime now) {
+RequestLimits::Quota RequestLimits::count(Table& table, std::string_view key, Quota quota, base::SteadyTime now) const {
   const auto hashed = hash_(key);
   const std::chrono::nanoseconds window = quota.window;
   const auto step = window / quota.limit;  // the time in which one request of the quota comes back
-  auto& shard = shards_.of(hashed[1]);
+  auto& shard = table.of(hashed[1]);
   const std::lock_guard lock(shard.mutex);
   auto& full_at = shard.full_at.try_emplace(hashed, now).first;
   const auto begin = std::max(full_at, now);
@@ -52,7 +51,7 @@ RequestLimits::Quota RequestLimits::count(std::string_view key, Quota quota, bas
     full_at = begin + step;
   quota.left = std::max<std::int64_t>(0, (window - (full_at - now)) / step);
   quota.full_after = std::chrono::ceil<std::chrono::seconds>(full_at - now);
-  if (shard.full_at.size() > kMaxKeys / decltype(shards_)::size()) shard.full_at.erase(shard.full_at.oldest()->first);
+  if (shard.full_at.size() > kMaxKeys / Table::size()) shard.full_at.erase(shard.full_at.oldest()->first);
   return quota;
 }
 

@@ -25,7 +25,8 @@ struct RequestLimitSettings {
   std::int64_t max_registrations_per_address = 300;
 };
 
-/// Any thread; locks inside. Bounded: of more than kMaxKeys keys, those that were seen longest ago are forgotten.
+/// Any thread; locks inside. Bounded: of more than kMaxKeys keys of requests, and of as many of registrations, those
+/// that were seen longest ago are forgotten.
 class RequestLimits {
  public:
   static constexpr std::size_t kMaxKeys = 262'144;
@@ -53,12 +54,14 @@ class RequestLimits {
     std::mutex mutex;
     base::RecentMap<base::KeyedHash::Value, base::SteadyTime, base::KeyedHashPlace> full_at;
   };
+  using Table = base::Sharded<Shard>;
   /// `quota` has the policy, the limit and the window.
-  Quota count(std::string_view key, Quota quota, base::SteadyTime now);
+  Quota count(Table&, std::string_view key, Quota quota, base::SteadyTime now) const;
 
   const base::KeyedHash hash_;
   base::Published<RequestLimitSettings> settings_{std::make_shared<const RequestLimitSettings>()};
-  base::Sharded<Shard> shards_;
+  Table requests_;
+  Table registrations_;  // WHY apart: their quotas take an hour to be full again, and requests are many more
 };
 
 }  // namespace tribune::api

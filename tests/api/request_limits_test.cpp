@@ -55,6 +55,16 @@ TEST_CASE("registrations of an address have a quota of an hour, beside the one o
   CHECK_FALSE(limits.count_registration("192.0.2.1", now).retry_after.has_value());
 }
 
+TEST_CASE("registrations are remembered however many other clients send requests") {
+  api::RequestLimits limits;
+  limits.apply({1'000, 1'000, 1});
+  const base::SteadyTime now{};
+  CHECK(limits.count_registration("192.0.2.1", now).left == 0);
+  for (std::uint64_t account = 1; account <= api::RequestLimits::kMaxKeys + 1'000; ++account)
+    limits.count_account(account, now);
+  CHECK(limits.count_registration("192.0.2.1", now).retry_after.has_value());
+}
+
 TEST_CASE("the state of a quota is in the fields of the response") {
   http::Headers headers;
   api::RequestLimits::add_fields(headers, {"address", 60, 60s, 12, 48s, {}});
