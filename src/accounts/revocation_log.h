@@ -28,7 +28,7 @@ class RevocationLog {
 
   /// 16 random hex digits. The numbers of one run are not those of another.
   const std::string& run() const { return run_; }
-  /// To be set before the first add(). Called after each add() with something in it, on its thread.
+  /// To be set before other threads add. Called after each later add() with something in it, on its thread.
   void on_growth(std::function<void()> call) { on_growth_ = std::move(call); }
 
   void add(const std::vector<Revocation>&);

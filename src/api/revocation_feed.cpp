@@ -80,8 +80,6 @@ void RevocationFeed::hold(runtime::Worker& worker, std::unique_ptr<net::Exchange
   entry.exchange->on_gone([&held, key] { held.polls.erase(key); });
   entry.timeout =
       worker.loop.after(contracts::kRevocationHold, [this, index = worker.index, key] { release(index, key); });
-  // WHY again: drain() may have released the polls of this worker before this one was among them.
-  if (is_draining_) release(worker.index, key);
 }
 
 void RevocationFeed::reply(net::Exchange& exchange, const contracts::RevocationPoll& poll,

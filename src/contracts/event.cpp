@@ -269,9 +269,9 @@ const config::Section<Event>& event_section() {
                     "key or remove it once the tokens that it signed have expired.")
           .text(
               "accounts_url", &Event::accounts_url,
-              "URL of the api process that has the accounts. The balancer learns there which devices were logged "
-              "out, so that it refuses their access tokens within seconds. Empty: it does not learn it, and the "
-              "tokens are valid until they expire.",
+              "URL of the api process that has the accounts. The balancer learns there within seconds which devices "
+              "were "
+              "logged out. Empty: it does not learn it, and takes their access tokens as valid until they expire.",
               [](const std::string& url) { return url.empty() ? "" : config::check_http_origin(url); },
               "http(s)://host[:port], or empty")
           .sections("channels", &Event::channels, channel_section(), "The channels of the event.")

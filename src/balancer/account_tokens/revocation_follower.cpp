@@ -72,12 +72,13 @@ void RevocationFollower::poll() {
 }
 
 void RevocationFollower::learn(const Feed& feed, const std::string& nonce, base::Result<net::WholeAnswer> answer) {
-  if (!answer) return fail(answer.error().text);
-  if (answer->head.status != 200) return fail("the api answered with status " + std::to_string(answer->head.status));
+  if (!answer) return fail(feed, answer.error().text);
+  if (answer->head.status != 200)
+    return fail(feed, "the api answered with status " + std::to_string(answer->head.status));
   const auto signature = answer->head.headers.first(contracts::kAccountSignatureHeader).value_or("");
   const auto page =
       contracts::read_revocation_page(feed.account_keys, nonce, answer->body, signature, clock_.wall_now());
-  if (!page) return fail(page.error().text);
+  if (!page) return fail(feed, page.error().text);
   std::vector<accounts::Revocation> revocations;
   revocations.reserve(page->devices.size());
   for (const auto& [device, at_unix_ms] : page->devices)
@@ -94,10 +95,10 @@ void RevocationFollower::learn(const Feed& feed, const std::string& nonce, base:
   poll_after(revocations.empty() ? kPauseWithoutNews : 0ms);
 }
 
-void RevocationFollower::fail(const std::string& why) {
+void RevocationFollower::fail(const Feed& feed, const std::string& why) {
   failed_.add();
   if (std::exchange(failure_, why) != why)
-    log_.warning("balancer", "revocations_unknown", {{"url", feed_.get()->url}, {"error", why}});
+    log_.warning("balancer", "revocations_unknown", {{"url", feed.url}, {"error", why}});
   poll_after(kRepeatAfter);
 }
 

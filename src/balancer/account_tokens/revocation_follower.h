@@ -55,7 +55,7 @@ class RevocationFollower {
 
   void poll();
   void learn(const Feed&, const std::string& nonce, base::Result<net::WholeAnswer>);
-  void fail(const std::string& why);
+  void fail(const Feed&, const std::string& why);
   void poll_after(std::chrono::milliseconds);
   std::optional<std::chrono::milliseconds> age() const;
 

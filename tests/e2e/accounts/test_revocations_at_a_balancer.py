@@ -1,6 +1,4 @@
 """A balancer in a process of its own learns which devices of accounts have ended."""
-import secrets
-
 import pytest
 from harness.accounts_api import log_out, new_account, new_login
 from harness.event import KEYS, merged, process_config
@@ -72,10 +70,9 @@ def test_an_answer_that_the_account_key_did_not_sign_is_not_accepted(apart):
     phone = new_account(apart.api, "ann")
     assert log_out(apart.api, phone["access_token"]).status == 204
     apart.wait_known(1)
-    other_key = apart.programs(merged(process_config(), {
+    other_api = apart.programs(merged(process_config(), {
         "event": {"keys": KEYS, "channels": []},
-        "api": {"accounts": {"state_dir": str(apart.folder / f"other_{secrets.token_hex(4)}")}}}), "other_api")
-    stranger = apart.start_balancer(other_key.admin("/status").json["api"]["accounts"]["keys"], "stranger")
-    line = stranger.wait_log("revocations_unknown", url=apart.url)
-    assert "not signed" in (line[0] if isinstance(line, list) else line)["error"]
+        "api": {"accounts": {"state_dir": str(apart.folder / "other_accounts")}}}), "other_api")
+    stranger = apart.start_balancer(other_api.admin("/status").json["api"]["accounts"]["keys"], "stranger")
+    assert "not signed" in stranger.wait_log("revocations_unknown", url=apart.url)[0]["error"]
     assert apart.known(stranger) == {"url": apart.url, "devices": 0}
