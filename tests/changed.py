@@ -50,6 +50,7 @@ SCENARIOS = {
     "src/net/client": ["origin", "cache_node/test_fill_faults.py"],
     "src/net/server": ["http_server"],
     "src/runtime": ["process"],
+    "src/shop": ["accounts"],
     "src/store": ["cache_node/test_store_faults.py", "live_event/test_process_failures.py"],
     "src/web": ["live_event/test_delivery_to_viewers.py"],
     "conf": ["process/test_command_line.py"],

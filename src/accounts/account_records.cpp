@@ -1,50 +1,14 @@
 #include "accounts/account_records.h"
 
 #include "base/json.h"
+#include "store/json_record.h"
 
 namespace tribune::accounts {
 namespace {
 
-using base::json::Value;
 using base::json::Writer;
-
-std::int64_t milliseconds_of(base::WallTime time) {
-  return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
-}
-
-base::WallTime time_of(std::int64_t milliseconds) { return base::WallTime(std::chrono::milliseconds(milliseconds)); }
-
-/// A parsed record whose members are taken one by one; `is_valid` is false once one of them was absent or wrong.
-struct AccountRecordReader {
-  explicit AccountRecordReader(std::string_view text) {
-    if (auto parsed = base::json::parse(text)) value = std::move(*parsed);
-    is_valid = value.is(base::json::Kind::object);
-  }
-  std::string text(std::string_view name) {
-    const auto found = value.text(name);
-    is_valid = is_valid && found;
-    return std::string(found.value_or(""));
-  }
-  std::uint64_t id(std::string_view name) {
-    const auto found = parse_id(value.text(name).value_or(""));
-    is_valid = is_valid && found;
-    return found.value_or(0);
-  }
-  std::int64_t number(std::string_view name) {
-    const auto found = value.whole(name);
-    is_valid = is_valid && found && *found >= 0;
-    return found.value_or(0);
-  }
-  base::WallTime time(std::string_view name) { return time_of(number(name)); }
-  template <class T>
-  std::optional<T> result(T made) const {
-    if (!is_valid) return std::nullopt;
-    return made;
-  }
-
-  Value value;
-  bool is_valid = false;
-};
+using store::JsonRecord;
+using store::milliseconds_of;
 
 }  // namespace
 
@@ -58,7 +22,7 @@ std::string to_record(const Account& account) {
 }
 
 std::optional<Account> account_of_record(std::string_view text) {
-  AccountRecordReader reader(text);
+  JsonRecord reader(text);
   Account account;
   account.id = reader.id("id");
   account.login = reader.text("login");
@@ -81,7 +45,7 @@ std::string to_record(const Device& device) {
 }
 
 std::optional<Device> device_of_record(std::string_view text) {
-  AccountRecordReader reader(text);
+  JsonRecord reader(text);
   Device device;
   device.id = reader.id("id");
   device.account = reader.id("account");
@@ -99,7 +63,7 @@ std::string to_record(const Revocation& revocation) {
 }
 
 std::optional<Revocation> revocation_of_record(std::string_view text) {
-  AccountRecordReader reader(text);
+  JsonRecord reader(text);
   Revocation revocation;
   revocation.number = static_cast<std::uint64_t>(reader.number("number"));
   revocation.device = reader.id("device");
@@ -114,7 +78,7 @@ std::string to_record(const ResetCode& code) {
 }
 
 std::optional<ResetCode> reset_code_of_record(std::string_view text) {
-  AccountRecordReader reader(text);
+  JsonRecord reader(text);
   ResetCode code;
   code.code_hash = reader.text("code_hash");
   code.expires = reader.time("expires");

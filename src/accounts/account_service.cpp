@@ -1,10 +1,10 @@
 #include "accounts/account_service.h"
 
 #include <algorithm>
+#include <future>
 
-#include "base/encoding.h"
 #include "base/ids.h"
-#include "base/signing.h"
+#include "base/typed_code.h"
 
 namespace tribune::accounts {
 namespace {
@@ -41,14 +41,6 @@ std::optional<RefusedRequest> refusal_of_state(const Account& account) {
     case AccountState::active: break;
   }
   return std::nullopt;
-}
-
-/// Of the code without its dashes, in any case of letters, as people type it.
-std::string reset_code_hash(std::string_view code) {
-  std::string text;
-  for (const char c : code)
-    if (c != '-' && c != ' ') text += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return base::to_hex(base::sha256(text));
 }
 
 std::uint64_t new_id() {
@@ -94,44 +86,11 @@ AccountService::AccountService(const AccountSettings& settings, std::unique_ptr<
 
 AccountService::~AccountService() {
   hasher_->stop();
-  {
-    std::unique_lock lock(open_->mutex);
-    open_->all_closed.wait(lock, [this] { return open_->count == 0; });
-  }
+  calls_.wait();
   // Nothing is begun any more, but a thread of the one may still be returning from a call of the other: neither object
   // ends before the threads of both have.
   hasher_->join();
   store_.reset();
-}
-
-/// One request that has begun. It ends when its callback has run, and by its destructor when the callback is lost.
-class AccountService::OpenRequest {
- public:
-  explicit OpenRequest(std::shared_ptr<OpenRequests> open) : open_(std::move(open)) {
-    const std::lock_guard lock(open_->mutex);
-    ++open_->count;
-  }
-  ~OpenRequest() { end(); }
-  void end() {
-    const std::lock_guard lock(open_->mutex);
-    if (!std::exchange(is_open_, false)) return;
-    if (--open_->count == 0) open_->all_closed.notify_all();
-  }
-  OpenRequest(const OpenRequest&) = delete;
-  OpenRequest& operator=(const OpenRequest&) = delete;
-
- private:
-  const std::shared_ptr<OpenRequests> open_;
-  bool is_open_ = true;
-};
-
-/// The request is open until its callback has run.
-template <class T>
-Answered<T> AccountService::counted(Answered<T> done) {
-  return [open = std::make_shared<OpenRequest>(open_), done = std::move(done)](Answer<T> answer) {
-    done(std::move(answer));
-    open->end();
-  };
 }
 
 base::Status AccountService::start() {
@@ -404,10 +363,8 @@ void AccountService::erase(PasswordProof proof, Answered<std::size_t> done) {
 }
 
 void AccountService::issue_reset_code(AccountId id, Answered<IssuedResetCode> done) {
-  const auto text = base::random_id(kResetCodeCharacters);
-  IssuedResetCode issued{text.substr(0, 4) + "-" + text.substr(4, 4) + "-" + text.substr(8),
-                         now() + settings()->reset_code_lifetime};
-  store_->put_reset_code(id, {reset_code_hash(issued.code), issued.expires},
+  IssuedResetCode issued{base::new_typed_code(kResetCodeCharacters), now() + settings()->reset_code_lifetime};
+  store_->put_reset_code(id, {base::typed_code_hash(issued.code), issued.expires},
                          [this, id, issued, done = counted(std::move(done))](base::Status status) {
                            if (!status) return done(tl::unexpected(refused_by(status.error())));
                            log_.info("accounts", "reset_code_issued", {{"account", to_text(id)}});
@@ -420,7 +377,7 @@ void AccountService::reset_password(std::string login, std::string code, std::st
   done = counted(std::move(done));
   if (auto refusal = refusal_of_new_password(new_password)) return done(tl::unexpected(std::move(*refusal)));
   if (!is_login(login)) return done(refuse(Refusal::wrong_credentials));
-  PasswordReset reset{std::move(login), reset_code_hash(code), "", now()};
+  PasswordReset reset{std::move(login), base::typed_code_hash(code), "", now()};
   auto key = reset.login, code_hash = reset.code_hash;
   // WHY asked first: a wrong code must not cost a hash.
   store_->check_reset_code(

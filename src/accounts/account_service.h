@@ -4,11 +4,8 @@
 // hasher; a callback must not block.
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <future>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/open_calls.h"
 #include "base/published.h"
 
 namespace tribune::accounts {
@@ -141,17 +139,12 @@ class AccountService {
     std::string client;
     std::optional<DeviceId> known_device;  // of this account
   };
-  /// The requests whose callbacks have not run.
-  struct OpenRequests {
-    std::mutex mutex;
-    std::condition_variable all_closed;
-    std::size_t count = 0;
-  };
-  class OpenRequest;
   using OnRight = std::function<void(Account, std::string renewed_hash)>;
 
   template <class T>
-  Answered<T> counted(Answered<T>);
+  Answered<T> counted(Answered<T> done) {
+    return calls_.counted<Answer<T>>(std::move(done));
+  }
   std::optional<RefusedRequest> refusal_of(const Registration&) const;
   std::optional<RefusedRequest> refusal_of_new_password(const std::string&) const;
   void store_new(Registration, AccountState, Answered<Account>);
@@ -175,7 +168,7 @@ class AccountService {
   LoginGuard guard_;
   base::Counter registrations_, logins_, refreshes_, repeated_, reused_;
   base::SteadyTime last_cleaning_{};
-  const std::shared_ptr<OpenRequests> open_ = std::make_shared<OpenRequests>();
+  base::OpenCalls calls_;
   std::unique_ptr<AccountStore> store_;
   std::unique_ptr<PasswordHasher> hasher_;
 };

@@ -10,12 +10,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "accounts/account_records.h"
 #include "base/encoding.h"
 #include "base/signing.h"
-#include "store/transactional_store.h"
+#include "store/reported_results.h"
 
 namespace tribune::accounts {
 namespace {
@@ -37,11 +38,6 @@ tl::unexpected<base::Error> not_found() {
 
 tl::unexpected<base::Error> conflict(std::string text) {
   return base::failure(base::ErrorKind::conflict, base::Fault::client, std::move(text));
-}
-
-std::optional<Account> account_in(ReadTransaction& t, AccountId id) {
-  const auto record = t.get(kAccounts, to_text(id));
-  return record ? account_of_record(*record) : std::nullopt;
 }
 
 std::optional<Account> account_with_login(ReadTransaction& t, std::string_view key) {
@@ -250,10 +246,24 @@ void erase_revocations_in(WriteTransaction& t, base::WallTime until) {
   for (const auto& key : expired) t.erase(kRevocations, key);
 }
 
+}  // namespace
+
+std::span<const std::string_view> account_tables() {
+  static constexpr std::array kTables{kAccounts, kLogins, kDevices, kResetCodes, kRevocations, kCounters};
+  return kTables;
+}
+
+std::optional<Account> account_in(ReadTransaction& t, AccountId id) {
+  const auto record = t.get(kAccounts, to_text(id));
+  return record ? account_of_record(*record) : std::nullopt;
+}
+
+namespace {
+
 /// Any thread; the transactional store locks inside.
 class EmbeddedAccountStore final : public AccountStore {
  public:
-  explicit EmbeddedAccountStore(std::unique_ptr<store::TransactionalStore> tables) : tables_(std::move(tables)) {}
+  explicit EmbeddedAccountStore(std::shared_ptr<store::TransactionalStore> tables) : tables_(std::move(tables)) {}
 
   void create(Account account, Done<void> done) override {
     tables_->write([account = std::move(account)](WriteTransaction& t) { return create_in(t, account); },
@@ -350,47 +360,21 @@ class EmbeddedAccountStore final : public AccountStore {
 
  private:
   template <class T>
-  static Done<void> reporting(std::shared_ptr<std::optional<T>> result, Done<T> done) {
-    return [result = std::move(result), done = std::move(done)](base::Status status) {
-      if (!status) return done(tl::unexpected(std::move(status.error())));
-      done(std::move(**result));
-    };
+  void change(std::function<base::Result<T>(WriteTransaction&)> work, Done<T> done) {
+    store::write_and_report<T>(*tables_, std::move(work), std::move(done));
   }
-  template <class T, class Work>
-  void change(Work work, Done<T> done) {
-    auto result = std::make_shared<std::optional<T>>();
-    tables_->write(
-        [work = std::move(work), result](WriteTransaction& t) -> base::Status {
-          auto made = work(t);
-          if (!made) return tl::unexpected(std::move(made.error()));
-          *result = std::move(*made);
-          return {};
-        },
-        reporting(result, std::move(done)));
-  }
-  template <class T, class Work>
-  void view(Work work, Done<T> done) {
-    auto result = std::make_shared<std::optional<T>>();
-    tables_->read([work = std::move(work), result](ReadTransaction& t) { *result = work(t); },
-                  reporting(result, std::move(done)));
+  template <class T>
+  void view(std::function<T(ReadTransaction&)> work, Done<T> done) {
+    store::read_and_report<T>(*tables_, std::move(work), std::move(done));
   }
 
-  std::unique_ptr<store::TransactionalStore> tables_;
+  const std::shared_ptr<store::TransactionalStore> tables_;
 };
 
 }  // namespace
 
-base::Result<std::unique_ptr<AccountStore>> open_embedded_store(const std::string& directory, std::uint64_t max_bytes,
-                                                                base::Log& log) {
-  store::TransactionalStoreOptions options;
-  options.directory = directory;
-  options.name = "tribune accounts";
-  for (const auto table : {kAccounts, kLogins, kDevices, kResetCodes, kRevocations, kCounters})
-    options.tables.emplace_back(table);
-  options.max_bytes = max_bytes;
-  auto tables = store::TransactionalStore::open(options, log);
-  if (!tables) return tl::unexpected(tables.error());
-  return std::make_unique<EmbeddedAccountStore>(std::move(*tables));
+std::unique_ptr<AccountStore> make_embedded_account_store(std::shared_ptr<store::TransactionalStore> tables) {
+  return std::make_unique<EmbeddedAccountStore>(std::move(tables));
 }
 
 }  // namespace tribune::accounts

@@ -2,17 +2,21 @@
 // The store of accounts in this process, on the transactional tables of store/.
 
 #include <memory>
-#include <string>
+#include <optional>
+#include <span>
+#include <string_view>
 
 #include "accounts/account_store.h"
-#include "base/log.h"
-#include "base/result.h"
+#include "store/transactional_store.h"
 
 namespace tribune::accounts {
 
-/// Opens or creates the store in a directory that no other process uses, of at most `max_bytes` on disk. Blocks.
-/// Errors: those of store::TransactionalStore::open(): a damaged file and one of a newer schema are refused.
-base::Result<std::unique_ptr<AccountStore>> open_embedded_store(const std::string& directory, std::uint64_t max_bytes,
-                                                                base::Log&);
+/// The tables that it uses, to be named when the transactional store is opened.
+std::span<const std::string_view> account_tables();
+
+std::unique_ptr<AccountStore> make_embedded_account_store(std::shared_ptr<store::TransactionalStore>);
+
+/// For other stores on the same tables.
+std::optional<Account> account_in(store::ReadTransaction&, AccountId);
 
 }  // namespace tribune::accounts

@@ -18,7 +18,7 @@ namespace tribune::api {
 namespace {
 
 constexpr std::size_t kMaxKeyFileBytes = 16 * 1024;
-constexpr std::size_t kVerifiedTokensPerWorker = 65'536;  // about 140 bytes each
+constexpr std::size_t kVerifiedTokensPerWorker = 65'536;  // about 250 bytes each, and up to 2 KiB with channels
 constexpr std::string_view kBearer = "Bearer ";
 
 tl::unexpected<base::Error> key_file_error(std::string text) {
@@ -118,8 +118,10 @@ TokenTexts AccountCredentials::tokens_for(const accounts::LoggedIn& login, const
   return texts;
 }
 
-base::Result<contracts::AccountClaims> AccountCredentials::read(const http::Request& request, std::size_t worker,
-                                                                base::WallTime now, std::chrono::milliseconds skew) {
+base::Result<std::shared_ptr<const contracts::AccountClaims>> AccountCredentials::read(const http::Request& request,
+                                                                                       std::size_t worker,
+                                                                                       base::WallTime now,
+                                                                                       std::chrono::milliseconds skew) {
   const auto field = request.headers.first("Authorization");
   const bool is_bearer =
       field && field->size() > kBearer.size() && http::equals_ignoring_case(field->substr(0, kBearer.size()), kBearer);

@@ -43,8 +43,9 @@ class AccountCredentials {
 
   /// The claims of the request's access token (`Authorization: Bearer`, RFC 6750 section 2.1), without asking whether
   /// its device was ended. Errors: forbidden with a text of contracts/account_token.h; not_found without a token.
-  base::Result<contracts::AccountClaims> read(const http::Request&, std::size_t worker, base::WallTime now,
-                                              std::chrono::milliseconds skew);
+  base::Result<std::shared_ptr<const contracts::AccountClaims>> read(const http::Request&, std::size_t worker,
+                                                                     base::WallTime now,
+                                                                     std::chrono::milliseconds skew);
 
   const TokenSecrets& secrets() const { return secrets_; }
   const contracts::AccountTokenSigner& signer() const { return signer_; }

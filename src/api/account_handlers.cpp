@@ -112,12 +112,12 @@ runtime::Route AccountHandlers::session_route(Method method, std::string_view pa
               return exchange->reply(quota.retry_after ? over_limit(request, *quota.retry_after)
                                                        : token_problem(request, claims.error()));
             }
-            if (service_.is_revoked(claims->device))
+            if (service_.is_revoked((*claims)->device))
               return exchange->reply(problem_of(request, {accounts::Refusal::logged_out, "", {}}));
-            const auto quota = limits_.count_account(claims->account, clock_.steady_now());
+            const auto quota = limits_.count_account((*claims)->account, clock_.steady_now());
             RequestLimits::add_fields(exchange->also, quota);
             if (quota.retry_after) return exchange->reply(over_limit(request, *quota.retry_after));
-            (this->*handler)(worker, std::move(exchange), *claims, parameters);
+            (this->*handler)(worker, std::move(exchange), **claims, parameters);
           }};
 }
 

@@ -2,8 +2,8 @@
 
 #include <future>
 
-#include "accounts/embedded_account_store.h"
 #include "base/encoding.h"
+#include "shop/embedded_stores.h"
 
 namespace tribune::api {
 namespace {
@@ -23,16 +23,16 @@ base::Result<std::unique_ptr<ApiAccounts>> ApiAccounts::open(const ApiSettings& 
                                                              std::chrono::milliseconds clock_skew,
                                                              runtime::Services& services) {
   const auto& own = settings.accounts;
-  auto store = accounts::open_embedded_store(own.state_dir, own.max_store_bytes, services.log);
-  if (!store) return tl::unexpected(store.error());
-  const auto is_empty = has_no_accounts(**store);
+  auto stores = shop::open_embedded_stores(own.state_dir, own.max_store_bytes, services.log);
+  if (!stores) return tl::unexpected(stores.error());
+  const auto is_empty = has_no_accounts(*stores->accounts);
   if (!is_empty) return tl::unexpected(is_empty.error());
   const auto seeds = account_key_seeds(own.state_dir, *is_empty);
   if (!seeds) return tl::unexpected(seeds.error());
   auto credentials = AccountCredentials::make(*seeds, services.workers.size());
   if (!credentials) return tl::unexpected(credentials.error());
-  auto service = std::make_unique<accounts::AccountService>(own, std::move(*store), services.clock, services.log,
-                                                            services.metrics);
+  auto service = std::make_unique<accounts::AccountService>(own, std::move(stores->accounts), services.clock,
+                                                            services.log, services.metrics);
   if (auto started = service->start(); !started) return tl::unexpected(started.error());
   std::unique_ptr<ApiAccounts> made(new ApiAccounts(std::move(service), std::move(*credentials), clock_skew, services));
   made->handlers_.apply(settings.limits);

@@ -19,7 +19,7 @@ namespace tribune::api {
 /// workers' loops have ended.
 class ApiAccounts {
  public:
-  /// Opens or creates what is in accounts.state_dir. Blocks. Errors: those of accounts::open_embedded_store() and
+  /// Opens or creates what is in accounts.state_dir. Blocks. Errors: those of shop::open_embedded_stores() and
   /// account_key_seeds().
   static base::Result<std::unique_ptr<ApiAccounts>> open(const ApiSettings&, std::chrono::milliseconds clock_skew,
                                                          runtime::Services&);

@@ -12,37 +12,93 @@
 namespace tribune::contracts {
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kVersion = 1, kVersionWithChannels = 2;
 constexpr std::size_t kIdBytes = 8, kTimeBytes = 4;
 constexpr std::size_t kClaimsBytes = 1 + 2 * kIdBytes + 2 * kTimeBytes;
+constexpr std::size_t kMaxClaimsBytes =
+    kClaimsBytes + 2 + kMaxEntitledChannels * (1 + 2 * kTimeBytes) + kMaxEntitledBytes;
 static_assert(kMaxAccountTokenCharacters ==
-              max_keyed_text_characters(kAccountTokenPrefix, kClaimsBytes + base::kSignatureBytes));
+              max_keyed_text_characters(kAccountTokenPrefix, kMaxClaimsBytes + base::kSignatureBytes));
 
 tl::unexpected<base::Error> refused_token(std::string_view why) {
   return base::failure(base::ErrorKind::forbidden, base::Fault::client, std::string(why));
 }
 
-bool are_writable(const AccountClaims& claims) {
-  return claims.account != 0 && claims.device != 0 && claims.issued >= 0 && claims.expires > claims.issued &&
-         claims.expires <= std::numeric_limits<std::uint32_t>::max();
+constexpr bool is_writable_time(std::int64_t seconds) {
+  return seconds >= 0 && seconds <= std::numeric_limits<std::uint32_t>::max();
 }
 
+bool is_writable_channel(const EntitledChannel& entitled) {
+  return (entitled.channel.empty() || is_id(entitled.channel)) && is_writable_time(entitled.from) &&
+         is_writable_time(entitled.until) && (entitled.until == 0 || entitled.until > entitled.from);
+}
+
+bool are_writable(const AccountClaims& claims) {
+  std::size_t id_bytes = 0;
+  for (const auto& entitled : claims.channels) {
+    if (!is_writable_channel(entitled)) return false;
+    id_bytes += entitled.channel.size();
+  }
+  return claims.account != 0 && claims.device != 0 && claims.issued >= 0 && claims.expires > claims.issued &&
+         is_writable_time(claims.expires) && claims.channels.size() <= kMaxEntitledChannels &&
+         id_bytes <= kMaxEntitledBytes;
+}
+
+void append_time(std::string& bytes, std::int64_t seconds) {
+  append_field(bytes, static_cast<std::uint64_t>(seconds), kTimeBytes);
+}
+
+std::int64_t take_time(std::string_view& bytes) { return static_cast<std::int64_t>(take_field(bytes, kTimeBytes)); }
+
 std::string bytes_of_claims(const AccountClaims& claims) {
-  std::string bytes(1, kVersion);
+  const bool has_channels = !claims.channels.empty() || claims.has_more_channels;
+  std::string bytes(1, has_channels ? kVersionWithChannels : kVersion);
   append_field(bytes, claims.account, kIdBytes);
   append_field(bytes, claims.device, kIdBytes);
-  append_field(bytes, static_cast<std::uint64_t>(claims.issued), kTimeBytes);
-  append_field(bytes, static_cast<std::uint64_t>(claims.expires), kTimeBytes);
+  append_time(bytes, claims.issued);
+  append_time(bytes, claims.expires);
+  if (!has_channels) return bytes;
+  bytes += static_cast<char>(claims.has_more_channels ? 1 : 0);
+  bytes += static_cast<char>(claims.channels.size());
+  for (const auto& entitled : claims.channels) {
+    bytes += static_cast<char>(entitled.channel.size());
+    bytes += entitled.channel;
+    append_time(bytes, entitled.from);
+    append_time(bytes, entitled.until);
+  }
   return bytes;
 }
 
-AccountClaims claims_from(std::string_view bytes) {
+/// Reads what bytes_of_claims() appends for version 2; false for other bytes.
+bool take_channels(std::string_view bytes, AccountClaims& claims) {
+  if (bytes.size() < 2 || (bytes[0] != 0 && bytes[0] != 1)) return false;
+  claims.has_more_channels = bytes[0] == 1;
+  const auto count = static_cast<unsigned char>(bytes[1]);
+  bytes.remove_prefix(2);
+  for (unsigned i = 0; i < count; ++i) {
+    const std::size_t length = bytes.empty() ? 0 : static_cast<unsigned char>(bytes.front());
+    if (bytes.size() < 1 + length + 2 * kTimeBytes) return false;
+    EntitledChannel entitled;
+    entitled.channel = std::string(bytes.substr(1, length));
+    bytes.remove_prefix(1 + length);
+    entitled.from = take_time(bytes);
+    entitled.until = take_time(bytes);
+    claims.channels.push_back(std::move(entitled));
+  }
+  return bytes.empty() && (claims.has_more_channels || count > 0);
+}
+
+/// nullopt for bytes that bytes_of_claims() does not write.
+std::optional<AccountClaims> claims_from(std::string_view bytes) {
+  const bool has_channels = bytes.front() == kVersionWithChannels;
+  if (bytes.size() < kClaimsBytes || (!has_channels && bytes.size() != kClaimsBytes)) return std::nullopt;
   bytes.remove_prefix(1);
   AccountClaims claims;
   claims.account = take_field(bytes, kIdBytes);
   claims.device = take_field(bytes, kIdBytes);
-  claims.issued = static_cast<std::int64_t>(take_field(bytes, kTimeBytes));
-  claims.expires = static_cast<std::int64_t>(take_field(bytes, kTimeBytes));
+  claims.issued = take_time(bytes);
+  claims.expires = take_time(bytes);
+  if ((has_channels && !take_channels(bytes, claims)) || !are_writable(claims)) return std::nullopt;
   return claims;
 }
 
@@ -70,6 +126,14 @@ std::uint64_t fingerprint_of(const std::vector<AccountKey>& keys) {
 
 }  // namespace
 
+bool AccountClaims::may_watch(std::string_view channel, base::WallTime now) const {
+  const auto second = base::unix_seconds(now);
+  return std::any_of(channels.begin(), channels.end(), [&](const EntitledChannel& entitled) {
+    return (entitled.channel.empty() || entitled.channel == channel) && entitled.from <= second &&
+           (entitled.until == 0 || second < entitled.until);
+  });
+}
+
 bool looks_like_account_token(std::string_view text) { return text.starts_with(kAccountTokenPrefix); }
 
 AccountTokenKeys::AccountTokenKeys(std::vector<AccountKey> keys)
@@ -84,18 +148,22 @@ base::Result<AccountClaims> AccountTokenKeys::read(std::string_view text, base::
                                                    std::chrono::milliseconds skew) const {
   const auto parsed = parse_keyed_text(text, kAccountTokenPrefix, kMaxAccountTokenCharacters);
   if (!parsed || parsed->bytes.empty()) return refused_token(kAccountTokenMalformed);
-  if (parsed->bytes.front() != kVersion) return refused_token(kAccountTokenUnsupported);
-  if (parsed->bytes.size() != kClaimsBytes + base::kSignatureBytes) return refused_token(kAccountTokenMalformed);
+  const bool has_channels = parsed->bytes.front() == kVersionWithChannels;
+  if (parsed->bytes.front() != kVersion && !has_channels) return refused_token(kAccountTokenUnsupported);
+  const auto least = kClaimsBytes + base::kSignatureBytes;
+  if (parsed->bytes.size() < least || (parsed->bytes.size() > least && !has_channels))
+    return refused_token(kAccountTokenMalformed);
   const auto* key = find(parsed->key_id, now);
   if (!key) return refused_token(kAccountTokenUnknownKey);
-  const auto bytes = std::string_view(parsed->bytes).substr(0, kClaimsBytes);
-  const auto signature = std::string_view(parsed->bytes).substr(kClaimsBytes);
+  const auto signature_at = parsed->bytes.size() - base::kSignatureBytes;
+  const auto bytes = std::string_view(parsed->bytes).substr(0, signature_at);
+  const auto signature = std::string_view(parsed->bytes).substr(signature_at);
   if (!base::verify_signature(key->public_key, message_of_claims(parsed->key_id, bytes), signature))
     return refused_token(kAccountTokenForged);
-  const auto claims = claims_from(bytes);
-  if (!are_writable(claims)) return refused_token(kAccountTokenMalformed);
-  if (auto usable = check_times(text, claims, now, skew); !usable) return tl::unexpected(std::move(usable.error()));
-  return claims;
+  auto claims = claims_from(bytes);
+  if (!claims) return refused_token(kAccountTokenMalformed);
+  if (auto usable = check_times(text, *claims, now, skew); !usable) return tl::unexpected(std::move(usable.error()));
+  return std::move(*claims);
 }
 
 base::Status AccountTokenKeys::check_times(std::string_view text, const AccountClaims& claims, base::WallTime now,
@@ -153,8 +221,9 @@ std::vector<AccountKey> AccountTokenSigner::keys() const {
   return halves;
 }
 
-base::Result<AccountClaims> VerifiedTokens::read(const AccountTokenKeys& keys, std::string_view text,
-                                                 base::WallTime now, std::chrono::milliseconds skew) {
+base::Result<std::shared_ptr<const AccountClaims>> VerifiedTokens::read(const AccountTokenKeys& keys,
+                                                                        std::string_view text, base::WallTime now,
+                                                                        std::chrono::milliseconds skew) {
   if (fingerprint_ != keys.fingerprint()) {
     claims_.clear();
     fingerprint_ = keys.fingerprint();
@@ -162,18 +231,20 @@ base::Result<AccountClaims> VerifiedTokens::read(const AccountTokenKeys& keys, s
   if (text.size() > kMaxAccountTokenCharacters) return refused_token(kAccountTokenMalformed);
   const auto place = hash_(text);
   if (const auto* known = claims_.find(place)) {
-    const auto claims = *known;
-    if (auto usable = keys.check_times(text, claims, now, skew); !usable) {
+    auto claims = *known;
+    if (auto usable = keys.check_times(text, *claims, now, skew); !usable) {
       claims_.erase(place);
       return tl::unexpected(std::move(usable.error()));
     }
     return claims;
   }
   auto verified = keys.read(text, now, skew);
-  if (!verified || max_tokens_ == 0) return verified;
+  if (!verified) return tl::unexpected(std::move(verified.error()));
+  auto claims = std::make_shared<const AccountClaims>(std::move(*verified));
+  if (max_tokens_ == 0) return claims;
   while (claims_.size() >= max_tokens_) claims_.erase(claims_.oldest()->first);
-  claims_.try_emplace(place, *verified);
-  return verified;
+  claims_.try_emplace(place, claims);
+  return claims;
 }
 
 }  // namespace tribune::contracts

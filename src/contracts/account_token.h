@@ -2,13 +2,17 @@
 // The access token of a viewer's account. It is short-lived and self-contained: the api signs it, and a process that
 // knows only public keys reads it without asking anybody. Values, and functions without a clock.
 //
-//   tat_{key id}.{base64url of: version, account, device, issued, expires, Ed25519 signature}
+//   tat_{key id}.{base64url of: version, account, device, issued, expires, [what it may watch,] Ed25519 signature}
+//
+// Version 1 has no list of what the account may watch. Version 2 has: 1 byte, 1 when the list has not everything; the
+// number of its entries in 1 byte; and for each the length of the channel's id in 1 byte, the id, and two times.
 //
 // The signature covers the prefix "tribune account token 1", the key id and everything before it. The algorithm belongs
 // to the key and is not part of the text. A reader refuses versions that it does not know.
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,16 +27,32 @@
 
 namespace tribune::contracts {
 
+/// A channel that an account may watch because it bought it.
+struct EntitledChannel {
+  std::string channel;     // an id; empty: all channels
+  std::int64_t from = 0;   // unix seconds, to 2106
+  std::int64_t until = 0;  // unix seconds, later than `from`; 0: without end
+  bool operator==(const EntitledChannel&) const = default;
+};
+
 struct AccountClaims {
   std::uint64_t account = 0;  // not 0
   std::uint64_t device = 0;   // not 0
   std::int64_t issued = 0;    // unix seconds, to 2106
   std::int64_t expires = 0;   // unix seconds, later than `issued`
+  /// At most kMaxEntitledChannels, whose ids have at most kMaxEntitledBytes together.
+  std::vector<EntitledChannel> channels = {};
+  bool has_more_channels = false;  // `channels` has not everything: for another channel the api is asked
   bool operator==(const AccountClaims&) const = default;
+
+  /// Whether `channels` has the channel at this time.
+  bool may_watch(std::string_view channel, base::WallTime now) const;
 };
 
+inline constexpr std::size_t kMaxEntitledChannels = 24, kMaxEntitledBytes = 768;
+
 inline constexpr std::string_view kAccountTokenPrefix = "tat_";
-inline constexpr std::size_t kMaxAccountTokenCharacters = 140;
+inline constexpr std::size_t kMaxAccountTokenCharacters = 1'455;
 
 /// Whether the text has the prefix of an account token, so that it is neither an operator's nor a session token.
 bool looks_like_account_token(std::string_view text);
@@ -126,8 +146,8 @@ class VerifiedTokens {
   explicit VerifiedTokens(std::size_t max_tokens) : max_tokens_(max_tokens) {}
 
   /// As keys.read(), whose errors are not remembered. Other keys than those of the call before forget all tokens.
-  base::Result<AccountClaims> read(const AccountTokenKeys&, std::string_view text, base::WallTime now,
-                                   std::chrono::milliseconds skew);
+  base::Result<std::shared_ptr<const AccountClaims>> read(const AccountTokenKeys&, std::string_view text,
+                                                          base::WallTime now, std::chrono::milliseconds skew);
 
   std::size_t size() const { return claims_.size(); }
 
@@ -135,7 +155,7 @@ class VerifiedTokens {
   const std::size_t max_tokens_;
   const base::KeyedHash hash_;
   std::uint64_t fingerprint_ = 0;  // of the keys that verified the tokens
-  base::RecentMap<base::KeyedHash::Value, AccountClaims, base::KeyedHashPlace> claims_;
+  base::RecentMap<base::KeyedHash::Value, std::shared_ptr<const AccountClaims>, base::KeyedHashPlace> claims_;
 };
 
 }  // namespace tribune::contracts

@@ -4,7 +4,7 @@
 
 #include <future>
 
-#include "accounts/embedded_account_store.h"
+#include "accounts/embedded_accounts.h"
 #include "support/folder.h"
 #include "support/silent_log.h"
 
@@ -37,10 +37,9 @@ struct ServiceUnderTest {
 
   void open(const AccountSettings& settings) {
     service.reset();
-    auto store = open_embedded_store(folder.path(), 64 << 20, tribune::test::silent_log());
-    REQUIRE(store.has_value());
-    service =
-        std::make_unique<AccountService>(settings, std::move(*store), clock, tribune::test::silent_log(), metrics);
+    auto store = tribune::test::open_accounts(folder);
+    REQUIRE(store != nullptr);
+    service = std::make_unique<AccountService>(settings, std::move(store), clock, tribune::test::silent_log(), metrics);
     REQUIRE(service->start().has_value());
   }
   Answer<Account> registered(std::string login, std::string password) {

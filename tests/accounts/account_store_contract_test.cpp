@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "accounts/account_store.h"
-#include "accounts/embedded_account_store.h"
+#include "accounts/embedded_accounts.h"
 #include "support/folder.h"
 #include "support/silent_log.h"
 
@@ -20,9 +20,9 @@ namespace {
 
 struct EmbeddedEngine {
   static std::unique_ptr<AccountStore> open(const Folder& folder) {
-    auto opened = open_embedded_store(folder.path(), 64 << 20, tribune::test::silent_log());
-    REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error().text));
-    return std::move(*opened);
+    auto opened = tribune::test::open_accounts(folder);
+    REQUIRE(opened != nullptr);
+    return opened;
   }
 };
 

@@ -30,11 +30,20 @@ AccountClaims example_claims() {
   return {0x0123456789abcdefull, 0xfedcba9876543210ull, base::unix_seconds(kNow), base::unix_seconds(kNow + 15min)};
 }
 
-std::string why_refused(const base::Result<AccountClaims>& read) {
+template <class T>
+std::string why_refused(const base::Result<T>& read) {
   REQUIRE_FALSE(read);
   CHECK(read.error().kind == base::ErrorKind::forbidden);
   CHECK(read.error().fault == base::Fault::client);
   return read.error().text;
+}
+
+/// As many channels as a token has at most, with ids of kMaxEntitledBytes together.
+AccountClaims with_most_channels() {
+  auto claims = example_claims();
+  for (std::size_t i = 0; i < kMaxEntitledChannels; ++i)
+    claims.channels.push_back({std::string(kMaxEntitledBytes / kMaxEntitledChannels, 'c'), 1, 2});
+  return claims;
 }
 
 /// A text with a valid signature over claims of any bytes.
@@ -65,9 +74,75 @@ TEST_CASE("an account token is read back as the claims that were signed") {
 TEST_CASE("an account token has 126 characters with a key id of two, and at most the specified length") {
   CHECK(one_signer().sign(example_claims()).size() == 126);
   const auto signer = signer_of({{"abcdefghij012345", seed_of('a')}});
-  const auto text = signer.sign(example_claims());
+  const auto text = signer.sign(with_most_channels());
   CHECK(text.size() == kMaxAccountTokenCharacters);
-  CHECK(AccountTokenKeys(signer.keys()).read(text, kNow, kSkew));
+  const auto read = AccountTokenKeys(signer.keys()).read(text, kNow, kSkew);
+  REQUIRE(read);
+  CHECK(*read == with_most_channels());
+}
+
+TEST_CASE("an account token with channels is read back, and one that cannot be written is empty") {
+  const auto signer = one_signer();
+  const AccountTokenKeys keys(signer.keys());
+  auto claims = example_claims();
+  for (const bool has_more : {false, true}) {
+    claims.has_more_channels = has_more;
+    claims.channels = {{"", 0, 0}, {"main", 5, 6}, {"main", 8, 4'294'967'295}};
+    CHECK(keys.read(signer.sign(claims), kNow, kSkew) == claims);
+  }
+  claims.channels.clear();
+  CHECK(keys.read(signer.sign(claims), kNow, kSkew) == claims);
+  for (const EntitledChannel& wrong :
+       {EntitledChannel{"Main", 0, 0}, {"main", -1, 0}, {"main", 6, 6}, {"main", 0, 4'294'967'296}}) {
+    claims.channels = {wrong};
+    CHECK(signer.sign(claims).empty());
+  }
+  claims = with_most_channels();
+  claims.channels.push_back({"", 0, 0});
+  CHECK(signer.sign(claims).empty());
+  claims = with_most_channels();
+  claims.channels.front().channel += "a";
+  CHECK(signer.sign(claims).empty());
+}
+
+TEST_CASE("an account token with channels and any changed bit, truncated or extended is refused") {
+  const auto signer = one_signer();
+  const AccountTokenKeys keys(signer.keys());
+  auto claims = example_claims();
+  claims.channels = {{"main", 0, 0}};
+  const auto text = signer.sign(claims);
+  const auto accepts = [&](const std::string& t) { return keys.read(t, kNow, kSkew).has_value(); };
+  test::refuse_every_flip(text, accepts);
+  test::refuse_every_cut(text, accepts);
+}
+
+TEST_CASE("signed bytes that are not a list of channels are malformed") {
+  const AccountTokenKeys keys(one_signer().keys());
+  std::string start("\x02\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10", 17);
+  start += std::string("\x68\x4e\xe1\x80\x68\x4e\xe5\x04", 8);
+  const auto entry = std::string("\x04main", 5) + std::string(8, '\0');
+  const auto list = [](std::string more, char count) { return std::move(more) + count; };
+  CHECK(keys.read(signed_by_hand('a', "k1", start + list(std::string(1, '\0'), 1) + entry), kNow, kSkew));
+  for (const auto& wrong :
+       {std::string(), std::string(1, '\0'), list(std::string(1, '\0'), 0), list("\x02", 1) + entry,
+        list("\x01", 2) + entry, list("\x01", 0) + entry, list("\x01", 1) + entry + "a",
+        list("\x01", 1) + std::string("\xff") + entry.substr(1), list("\x01", 1) + entry.substr(0, 9)})
+    CHECK(why_refused(keys.read(signed_by_hand('a', "k1", start + wrong), kNow, kSkew)) == kAccountTokenMalformed);
+}
+
+TEST_CASE("an account may watch a channel from the begin to the end of what it bought") {
+  auto claims = example_claims();
+  const auto second = base::unix_seconds(kNow);
+  CHECK_FALSE(claims.may_watch("main", kNow));
+  claims.channels = {{"main", second, second + 10}};
+  CHECK(claims.may_watch("main", kNow));
+  CHECK(claims.may_watch("main", kNow + 9s));
+  CHECK_FALSE(claims.may_watch("main", kNow + 10s));
+  CHECK_FALSE(claims.may_watch("main", kNow - 1s));
+  CHECK_FALSE(claims.may_watch("other", kNow));
+  claims.channels.push_back({"", second, 0});
+  CHECK(claims.may_watch("other", kNow + 24h));
+  CHECK_FALSE(claims.may_watch("other", kNow - 1s));
 }
 
 TEST_CASE("the text of an account token is the same in each version of the program") {
@@ -96,7 +171,7 @@ TEST_CASE("each reason to refuse an account token has its own text") {
                                    std::string("tat_k1.A"), text.substr(4), "TAT_" + text.substr(4), text + "A",
                                    text + std::string(1'000'000, 'A'), std::string(100, '\xff')})
     CHECK(why(other) == kAccountTokenMalformed);
-  CHECK(why("tat_k1.AgAA") == kAccountTokenUnsupported);
+  CHECK(why("tat_k1.AwAA") == kAccountTokenUnsupported);
   CHECK(why(signer_of({{"k2", seed_of('a')}}).sign(example_claims())) == kAccountTokenUnknownKey);
   CHECK(why(signer_of({{"k1", seed_of('b')}}).sign(example_claims())) == kAccountTokenForged);
   CHECK(why(text, kNow + 16min) == kAccountTokenExpired);
@@ -158,7 +233,7 @@ TEST_CASE("claims that no signer writes are refused in spite of a valid signatur
   for (const auto& bytes : {none + device + from + to, account + none + from + to, account + device + to + from,
                             account + device + from + from})
     CHECK(why_refused(keys.read(signed_by_hand('a', "k1", version + bytes), kNow, kSkew)) == kAccountTokenMalformed);
-  CHECK(why_refused(keys.read(signed_by_hand('a', "k1", '\x02' + account + device + from + to), kNow, kSkew)) ==
+  CHECK(why_refused(keys.read(signed_by_hand('a', "k1", '\x03' + account + device + from + to), kNow, kSkew)) ==
         kAccountTokenUnsupported);
 }
 
@@ -208,7 +283,7 @@ TEST_CASE("a verified token is read again without its signature, and with its ti
   for (int time = 0; time < 2; ++time) {
     const auto read = tokens.read(keys, text, kNow, kSkew);
     REQUIRE(read);
-    CHECK(*read == example_claims());
+    CHECK(**read == example_claims());
     CHECK(tokens.size() == 1);
   }
   CHECK(why_refused(tokens.read(keys, text, kNow - 1min, kSkew)) == kAccountTokenFromFuture);

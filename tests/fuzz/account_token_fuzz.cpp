@@ -46,7 +46,7 @@ bool is_accepted(std::string_view text) {
   for (int time = 0; time < 2; ++time) {  // the second time a verified token is known
     const auto again = verified.read(keys, text, kNow, kSkew);
     require(again.has_value() == access.has_value() &&
-            (access ? *again == *access : again.error().text == access.error().text));
+            (access ? **again == *access : again.error().text == access.error().text));
   }
   const auto refresh = secrets().read_refresh_token(text);
   require(!refresh || secrets().write_refresh_token(*refresh) == text);
@@ -63,8 +63,12 @@ std::vector<std::string> texts_for(std::string_view bytes) {
   const auto number = static_cast<std::uint32_t>(contracts::take_field(bytes, 4));
   const auto now = base::unix_seconds(kNow);
   const std::int64_t issued = now - number % 1000, expires = now + 1 + number / 1000 % 1000;
-  return {signer().sign({account, device, issued, expires}), secrets().write_refresh_token({account, device, number}),
-          secrets().write_known_device({account, device})};
+  contracts::AccountClaims claims{account, device, issued, expires};
+  for (unsigned i = 0; i < number % 4; ++i)
+    claims.channels.push_back({i == 0 ? "" : std::string(i, 'c'), number % 1000, number % 1000 + i});
+  claims.has_more_channels = number % 8 == 7;
+  return {signer().sign(claims), signer().sign({account, device, issued, expires}),
+          secrets().write_refresh_token({account, device, number}), secrets().write_known_device({account, device})};
 }
 
 /// `text` with the bytes as pairs of a position and a mask.

@@ -6,6 +6,7 @@ from pathlib import Path
 LAYERS = [
     ["app"],
     ["balancer", "cache_node", "api", "web", "http_cache"],
+    ["shop"],
     ["access", "accounts", "runtime", "contracts"],
     ["net", "store"],
     ["http", "hls", "config"],

@@ -1,0 +1,69 @@
+#pragma once
+// The outcomes of requests with an idempotency key in the tables of the embedded store.
+//
+// Tables and keys
+//   outcomes        {owner}/{hash of the key}          owner: an account, or 0 for all operators
+//   outcome_times   {time}/{owner}/{hash of the key}   for forget_outcomes()
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "shop/shop_records.h"
+#include "store/transactional_store.h"
+
+namespace tribune::shop {
+
+inline constexpr std::string_view kOutcomes = "outcomes", kOutcomeTimes = "outcome_times";
+
+template <class T>
+using Decided = tl::expected<T, RefusedOrder>;
+
+inline tl::unexpected<RefusedOrder> refused_order(ShopRefusal why) {
+  RefusedOrder refused;
+  refused.why = why;
+  return tl::unexpected(std::move(refused));
+}
+
+/// The stored outcome of the key, if it is younger than kKeyLifetime.
+std::optional<StoredOutcome> outcome_in(store::ReadTransaction&, AccountId owner, const IdempotencyKey&,
+                                        base::WallTime now);
+/// Stores an outcome unless the key is empty, or the refusal is one that tells nothing about this request.
+void put_outcome(store::WriteTransaction&, AccountId owner, const IdempotencyKey&, base::WallTime now,
+                 const Decided<std::string>& record);
+/// Erases outcomes that are older than kKeyLifetime, the oldest first and some of them if they are many.
+void forget_outcomes(store::WriteTransaction&, base::WallTime now);
+
+inline std::optional<Purchase> value_of_record(std::string_view text, const Purchase*) {
+  return purchase_of_record(text);
+}
+inline std::optional<BalanceChange> value_of_record(std::string_view text, const BalanceChange*) {
+  return balance_change_of_record(text);
+}
+
+template <class T>
+Outcome<T> repeated_outcome(const StoredOutcome& stored) {
+  if (!stored.is_refusal) return {value_of_record(stored.record, static_cast<const T*>(nullptr)).value_or(T()), true};
+  return {refused_order_of_record(stored.record).value_or(RefusedOrder()), true};
+}
+
+/// Carries the request out, unless it was carried out before.
+template <class T>
+Outcome<T> carried_out_once(store::WriteTransaction& t, AccountId owner, const IdempotencyKey& key, base::WallTime now,
+                            const std::function<Decided<T>()>& work) {
+  if (const auto stored = outcome_in(t, owner, key, now)) {
+    if (stored->fingerprint != key.fingerprint) return {refused_order(ShopRefusal::key_reused).value(), false};
+    return repeated_outcome<T>(*stored);
+  }
+  const auto decided = work();
+  if (!decided) {
+    put_outcome(t, owner, key, now, tl::unexpected(decided.error()));
+    return {decided.error(), false};
+  }
+  put_outcome(t, owner, key, now, to_record(*decided));
+  return {*decided, false};
+}
+
+}  // namespace tribune::shop

@@ -1,0 +1,136 @@
+#pragma once
+// What apps and operators do in the shop, as functions without HTTP. Every function reports its answer once through a
+// callback, on a thread of the store; a callback must not block.
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/open_calls.h"
+#include "base/published.h"
+#include "shop/shop_settings.h"
+#include "shop/shop_store.h"
+
+namespace tribune::shop {
+
+enum class ShopFailure {
+  refused,         // `order` says why
+  method_unknown,  // the payment method is not offered
+  in_progress,     // a request with this idempotency key has not been answered yet
+  conflict,        // the catalogue was changed at the same time; `text` names its version
+  too_large,       // the catalogue would have too many entries
+  wrong_cursor,    // no page begins there
+  not_found,
+  unavailable,  // the store cannot write or is overloaded, with retry_after
+};
+
+struct ShopError {
+  ShopFailure what = ShopFailure::unavailable;
+  RefusedOrder order{};
+  std::string text{};
+  std::chrono::seconds retry_after{0};
+};
+
+template <class T>
+using ShopAnswer = tl::expected<T, ShopError>;
+template <class T>
+using ShopAnswered = std::function<void(ShopAnswer<T>)>;
+
+struct PurchaseRequest {
+  AccountId account = 0;
+  std::string product;
+  std::string option;
+  std::int64_t quantity = 1;
+  Money price;  // of one piece, as the client saw it
+  std::string method;
+  std::string idempotency_key;
+};
+
+struct IssuedVouchers {
+  VoucherBatch batch;
+  std::vector<std::string> codes;  // 16 characters of a-z and 2-7 in groups of four
+};
+
+inline constexpr std::size_t kMaxVouchersOfBatch = 10'000;
+inline constexpr std::size_t kMaxIdempotencyKeyBytes = 64;
+
+/// Any thread; locks inside. The destructor waits for the callbacks of the requests that have begun.
+class ShopService {
+ public:
+  ShopService(const ShopSettings&, std::unique_ptr<ShopStore>, const base::Clock&, base::Log&, base::Metrics&);
+  ~ShopService() { calls_.wait(); }
+
+  /// Reads the catalogue. Blocks; to be called once, before the first request.
+  base::Status start();
+  void apply(const ShopSettings& settings) { settings_.publish(std::make_shared<const ShopSettings>(settings)); }
+  /// Fails overdue purchases, forgets old idempotency keys, and reads the catalogue again when its sales have changed.
+  /// To be called every second.
+  void tick();
+  std::shared_ptr<const ShopSettings> settings() const { return settings_.get(); }
+
+  /// As it was at most a second ago, or at the last change of an operator.
+  std::shared_ptr<const CatalogueView> catalogue() const { return catalogue_.get(); }
+  /// Reports the new version. Apps see the change before the answer.
+  void change_catalogue(CatalogueChange, ShopAnswered<std::uint64_t>);
+
+  void purchase(PurchaseRequest, ShopAnswered<Outcome<Purchase>>);
+  void redeem(AccountId, const std::string& code, std::string idempotency_key, ShopAnswered<Outcome<BalanceChange>>);
+  void purchases(AccountId, std::string from, std::size_t limit, ShopAnswered<PurchasePage>);
+  void purchase_by_id(PurchaseId, ShopAnswered<Purchase>);
+  /// Those that are in effect, or will be.
+  void entitlements(AccountId, ShopAnswered<std::vector<Entitlement>>);
+  void balances(AccountId, ShopAnswered<std::vector<Money>>);
+
+  // For operators.
+  void settle(PurchaseId, bool is_paid, std::string reason, ShopAnswered<Purchase>);
+  void refund(PurchaseId, std::string reason, bool restocks, std::string idempotency_key, ShopAnswered<Purchase>);
+  void adjust_balance(AccountId, Money, std::string reason, std::string idempotency_key, ShopAnswered<BalanceChange>);
+  /// `count` is 1 to kMaxVouchersOfBatch. The codes are not stored, and this is the only time that they are told.
+  void create_vouchers(Money, std::size_t count, base::WallTime expires, std::string note,
+                       ShopAnswered<IssuedVouchers>);
+  void voucher_batches(ShopAnswered<std::vector<VoucherBatch>>);
+  void void_vouchers(std::uint64_t batch, ShopAnswered<std::uint64_t>);
+  void journal(std::uint64_t from, std::size_t limit, ShopAnswered<std::vector<JournalTransaction>>);
+
+ private:
+  /// An account and a hash of its key.
+  using KeyInProgress = std::pair<AccountId, std::string>;
+  class Progress;
+
+  std::shared_ptr<Progress> begin(AccountId owner, const std::string& key);
+  template <class T>
+  Done<Outcome<T>> on_outcome(std::shared_ptr<Progress>, ShopAnswered<Outcome<T>>);
+  template <class T>
+  Done<T> on_value(ShopAnswered<T>);
+  template <class T>
+  ShopAnswered<T> counted(ShopAnswered<T> done) {
+    return calls_.counted<ShopAnswer<T>>(std::move(done));
+  }
+  void note(const Outcome<Purchase>&);
+  void read_catalogue();
+  base::WallTime now() const { return clock_.wall_now(); }
+
+  const base::Clock& clock_;
+  base::Log& log_;
+  base::Published<ShopSettings> settings_;
+  base::Published<CatalogueView> catalogue_{std::make_shared<const CatalogueView>()};
+  base::Counter paid_, pending_, failed_, refunded_, refused_, vouchers_;
+  std::atomic<bool> sales_changed_{false};
+  base::SteadyTime last_forgetting_{};
+  std::mutex mutex_;                     // guards what follows
+  std::set<KeyInProgress> in_progress_;  // requests with an idempotency key that are not answered
+  base::OpenCalls calls_;
+  std::unique_ptr<ShopStore> store_;
+};
+
+}  // namespace tribune::shop
