@@ -1,12 +1,11 @@
 #include "contracts/event.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 
 #include "base/encoding.h"
 #include "base/rfc3339.h"
-#include "base/text_file.h"
+#include "contracts/secret_file.h"
 
 namespace tribune::contracts {
 namespace {
@@ -221,22 +220,11 @@ std::string check_event(const Event& event) {
   return twice_named(event.channels, "channel");
 }
 
-std::string path_of_secret(const std::string& file) {
-  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
-  return file.starts_with('/') || !credentials ? file : std::string(credentials) + "/" + file;
-}
-
 base::Result<std::string> secret_of(const KeySettings& key) {
   if (key.secret_file.empty()) return key.secret;
-  const auto path = path_of_secret(key.secret_file);
-  auto read = base::read_text_file(path, kMaxSecretBytes + 2);  // the line end is not part of it
-  if (!read)
-    return base::failure(base::ErrorKind::io, base::Fault::tribune,
-                         "key " + key.id + ": cannot read " + path + ": " + read.error().text);
-  auto secret = std::move(*read);
-  if (secret.ends_with('\n')) secret.pop_back();
-  if (secret.ends_with('\r')) secret.pop_back();
-  return secret;
+  auto secret = read_secret_file(key.secret_file, kMaxSecretBytes);
+  if (secret) return secret;
+  return base::failure(secret.error().kind, secret.error().fault, "key " + key.id + ": " + secret.error().text);
 }
 
 }  // namespace
