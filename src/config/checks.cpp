@@ -58,6 +58,19 @@ bool is_visible_ascii(std::string_view text) {
   return true;
 }
 
+/// The host of the text after the scheme, an IPv6 address without its brackets.
+std::string_view host_of(std::string_view text) {
+  if (text.starts_with('[')) return text.substr(1, text.find(']') - 1);
+  return text.substr(0, text.find_first_of(":/?"));
+}
+
+bool is_loopback_host(std::string_view host) {
+  static const auto ipv4 = base::parse_ip_prefix("127.0.0.0/8");
+  static const auto ipv6 = base::parse_ip_prefix("::1");
+  const auto address = base::parse_ip(host);
+  return host == "localhost" || (address && (ipv4->contains(*address) || ipv6->contains(*address)));
+}
+
 }  // namespace
 
 std::string check_listen_address(const std::string& text) {
@@ -77,6 +90,14 @@ std::string check_http_url(const std::string& text) {
   const auto rest = after_scheme(text);
   if (!rest || !is_visible_ascii(*rest) || rest->find('#') != std::string_view::npos) return allowed;
   return is_authority(rest->substr(0, rest->find_first_of("/?"))) ? "" : allowed;
+}
+
+std::string check_private_url(const std::string& text) {
+  const std::string allowed =
+      "an https URL without a user name and a fragment: \"https://host/path\"; http only to localhost and to loopback "
+      "addresses: \"http://127.0.0.1:8080/path\"";
+  if (!check_http_url(text).empty()) return allowed;
+  return text.starts_with("https://") || is_loopback_host(host_of(*after_scheme(text))) ? "" : allowed;
 }
 
 std::string check_http_origin(const std::string& text) {

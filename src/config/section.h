@@ -54,6 +54,7 @@ std::string bytes_text(std::uint64_t);
 // Checks that several sections share.
 std::string check_listen_address(const std::string&);  // "1.2.3.4:80", "[::1]:80", "0.0.0.0:0"
 std::string check_http_url(const std::string&);        // absolute http(s), no userinfo, no fragment
+std::string check_private_url(const std::string&);     // as check_http_url; http only to this machine
 std::string check_http_origin(const std::string&);     // http(s)://host[:port], no path
 std::string check_http_base(
     const std::string&);                       // http(s)://host[:port][/path], no query, no slash at the end of a path

@@ -28,6 +28,15 @@ TEST_CASE("an http URL is absolute, without a user name and a fragment") {
              "http://[zz]/", "http://a/\x01", "http://a/ü"});
 }
 
+TEST_CASE("a private URL is of https, or of http to this machine") {
+  check_all(check_private_url,
+            {"https://mail.example/hook?x=y", "https://10.0.0.1:8443/", "http://localhost:8080/x", "http://localhost",
+             "http://127.0.0.1:80/x", "http://127.8.9.10?x", "http://[::1]:80/x"},
+            {"", "http://mail.example/hook", "http://10.0.0.1/", "http://localhost.example/",
+             "http://127.0.0.1.example/", "http://[::2]/", "http://127.1/", "https://user:pass@host/x", "https://a/b#c",
+             "ftp://localhost/x", "HTTPS://a", "http://localhost@mail.example/", "http://LOCALHOST/"});
+}
+
 TEST_CASE("an http origin has no path") {
   check_all(check_http_origin, {"http://a", "https://example.com:8443", "http://[::1]:80"},
             {"", "a", "http://", "http://a/", "http://a/b", "http://a?x", "http://u@a", "http://a:99999", "file://a"});
