@@ -372,6 +372,18 @@ void AccountService::issue_reset_code(AccountId id, Answered<IssuedResetCode> do
                          });
 }
 
+void AccountService::issue_requested_reset_code(std::string login, Answered<RequestedResetCode> done) {
+  done = counted(std::move(done));
+  account_by_login(std::move(login), [this, done = std::move(done)](Answer<Account> account) {
+    if (!account) return done(tl::unexpected(std::move(account.error())));
+    if (account->state != AccountState::active) return done(refuse(Refusal::not_found));
+    issue_reset_code(account->id, [done, account = *account](Answer<IssuedResetCode> issued) {
+      if (!issued) return done(tl::unexpected(std::move(issued.error())));
+      done(RequestedResetCode{account.id, account.login, std::move(*issued)});
+    });
+  });
+}
+
 void AccountService::reset_password(std::string login, std::string code, std::string new_password,
                                     Answered<std::size_t> done) {
   done = counted(std::move(done));

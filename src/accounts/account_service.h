@@ -79,6 +79,13 @@ struct IssuedResetCode {
   base::WallTime expires{};
 };
 
+/// A code for a login that a viewer named.
+struct RequestedResetCode {
+  AccountId account = 0;
+  std::string login;  // as it was registered
+  IssuedResetCode issued;
+};
+
 /// A logged-in device that proves its password again.
 struct PasswordProof {
   AccountId account = 0;
@@ -119,6 +126,8 @@ class AccountService {
   void erase(PasswordProof, Answered<std::size_t>);
   /// For operators: a one-time code with which the viewer sets a new password. It replaces a former one.
   void issue_reset_code(AccountId, Answered<IssuedResetCode>);
+  /// The same for a viewer who has forgotten the password. not_found, and no code, unless the account is active.
+  void issue_requested_reset_code(std::string login, Answered<RequestedResetCode>);
   /// Ends all devices. wrong_credentials for a wrong or expired code.
   void reset_password(std::string login, std::string code, std::string new_password, Answered<std::size_t>);
   /// For operators.

@@ -13,6 +13,8 @@ void add_token_fields(config::Section<AccountSettings>& section) {
                 "Lifetime of an access token. It is checked without the store; an app refreshes it in time.")
       .duration("refresh_lifetime", &AccountSettings::refresh_lifetime, {1h, 24h * 730},
                 "Time after which a device that did not refresh its tokens must log in again.")
+      .duration("reset_code_lifetime", &AccountSettings::reset_code_lifetime, {5min, 24h * 7},
+                "Lifetime of a one-time code for a forgotten password.")
       .duration(
           "refresh_grace", &AccountSettings::refresh_grace, {1s, 10min},
           "Time for which the refresh token that was used last is answered with the same successor again, because "
@@ -46,6 +48,30 @@ void add_guard_fields(config::Section<AccountSettings>& section) {
                 "Time for which a wrong password counts.");
 }
 
+const config::Section<ResetHookSettings>& reset_hook_section() {
+  static const auto section =
+      config::Section<ResetHookSettings>("reset_hook",
+                                         "The service that sends one-time codes for forgotten passwords to viewers.")
+          .text(
+              "url", &ResetHookSettings::url,
+              "URL to which each code is posted, see docs/accounts.md. Empty: viewers cannot request codes, only "
+              "operators issue them.",
+              [](const std::string& url) { return url.empty() ? "" : config::check_private_url(url); },
+              "https://host[:port]/path, http to this machine, or empty")
+          .text("token_file", &ResetHookSettings::token_file,
+                "File with the token that the requests carry as Authorization: Bearer, read at the start and at each "
+                "reload: at least 16 visible ASCII characters; one line end at the end of the file is not part of it. "
+                "A relative path is looked up as event.keys.secret_file is. Required with url.")
+          .duration("timeout", &ResetHookSettings::timeout, {100ms, 30s},
+                    "Time within which the service must answer a request; then it is repeated.")
+          .check([](const ResetHookSettings& hook) -> std::string {
+            return hook.url.empty() || !hook.token_file.empty()
+                       ? ""
+                       : "url needs token_file, the file with the token that the requests carry";
+          });
+  return section;
+}
+
 }  // namespace
 
 const config::Section<AccountSettings>& account_section() {
@@ -72,6 +98,8 @@ const config::Section<AccountSettings>& account_section() {
     add_token_fields(made);
     add_hash_fields(made);
     add_guard_fields(made);
+    made.section("reset_hook", &AccountSettings::reset_hook, reset_hook_section(),
+                 "The service that sends one-time codes for forgotten passwords to viewers.");
     return made;
   }();
   return section;

@@ -18,6 +18,14 @@ enum class RegistrationMode {
 
 inline constexpr std::chrono::milliseconds kMaxAccessLifetime{std::chrono::hours{1}};
 
+/// The service that sends one-time codes for forgotten passwords to viewers.
+struct ResetHookSettings {
+  std::string url;         // empty: only operators issue codes
+  std::string token_file;  // with the bearer token of the requests
+  std::chrono::milliseconds timeout{std::chrono::seconds{5}};
+  bool operator==(const ResetHookSettings&) const = default;
+};
+
 /// Values; immutable once read.
 struct AccountSettings {
   std::string state_dir;  // empty: there are no accounts
@@ -36,6 +44,7 @@ struct AccountSettings {
   std::int64_t max_failed_logins = 10;  // of a login from unknown devices, and of each known device
   std::int64_t max_failed_logins_per_address = 100;
   std::chrono::milliseconds failed_login_window{std::chrono::minutes{10}};
+  ResetHookSettings reset_hook;
 };
 
 const config::Section<AccountSettings>& account_section();

@@ -44,9 +44,9 @@ http::Response account_list(const http::Request& request, std::string body) {
   return response;
 }
 
-http::Response no_content() {
+http::Response no_content(int status = 204) {
   http::Response response;
-  response.status = 204;
+  response.status = status;
   response.headers = {{"Cache-Control", "no-store"}};
   return response;
 }
@@ -65,6 +65,18 @@ http::Response over_limit(const http::Request& request, std::chrono::seconds ret
                             retry_after);
 }
 
+http::Response password_reset_closed(const http::Request& request) {
+  return problem(
+      request, http::problems::password_reset_closed,
+      {"only an operator issues codes for forgotten passwords", "коды для забытых паролей выдаёт только оператор"});
+}
+
+http::Response too_many_codes(const http::Request& request) {
+  return problem_with_retry(request, http::problems::overloaded,
+                            {"too many codes wait to be sent", "слишком много кодов ожидает отправки"},
+                            ResetCodeHook::kRetryWhenFull);
+}
+
 /// Control characters in a name would end up in lists that people read.
 std::string device_name_of(std::string name) {
   for (auto& c : name)
@@ -74,14 +86,20 @@ std::string device_name_of(std::string name) {
 
 }  // namespace
 
-AccountHandlers::AccountHandlers(accounts::AccountService& service, std::unique_ptr<AccountCredentials> credentials,
-                                 const base::Clock& clock, std::chrono::milliseconds clock_skew)
-    : service_(service), credentials_(std::move(credentials)), clock_(clock), clock_skew_(clock_skew) {}
+AccountHandlers::AccountHandlers(accounts::AccountService& service, ResetCodeHook& reset_code_hook,
+                                 std::unique_ptr<AccountCredentials> credentials, const base::Clock& clock,
+                                 std::chrono::milliseconds clock_skew)
+    : service_(service),
+      reset_code_hook_(reset_code_hook),
+      credentials_(std::move(credentials)),
+      clock_(clock),
+      clock_skew_(clock_skew) {}
 
 std::vector<runtime::Route> AccountHandlers::routes() {
   return {open_route(Method::post, "/api/v1/auth/register", &AccountHandlers::register_account),
           open_route(Method::post, "/api/v1/auth/login", &AccountHandlers::log_in),
           open_route(Method::post, "/api/v1/auth/refresh", &AccountHandlers::refresh),
+          open_route(Method::post, "/api/v1/auth/password/forgot", &AccountHandlers::forgot_password),
           open_route(Method::post, "/api/v1/auth/password/reset", &AccountHandlers::reset_password),
           session_route(Method::get, "/api/v1/auth/session", &AccountHandlers::session),
           session_route(Method::post, "/api/v1/auth/logout", &AccountHandlers::log_out),
@@ -179,6 +197,27 @@ void AccountHandlers::refresh(runtime::Worker& worker, Exchange exchange) {
   if (!claims) return exchange->reply(token_problem(exchange->request(), claims.error()));
   service_.refresh(claims->account, claims->device, claims->generation,
                    reply_with_tokens(DeferredReply(worker.loop, std::move(exchange))));
+}
+
+void AccountHandlers::forgot_password(runtime::Worker&, Exchange exchange) {
+  const auto& request = exchange->request();
+  RequestBody body(request);
+  auto login = body.text("login", 1, accounts::kMaxLoginBytes);
+  if (const auto wrong = body.finish()) return exchange->reply(problem(request, body.problem_type(), *wrong));
+  if (!reset_code_hook_.is_open()) return exchange->reply(password_reset_closed(request));
+  if (!accounts::is_login(login))
+    return exchange->reply(problem_of(request, {accounts::Refusal::login_invalid, "", {}}));
+  auto quota = limits_.count_reset_request_of_address(request.client, clock_.steady_now());
+  // A request that finds no room is not counted for the login: the viewer may need each of these requests.
+  if (!quota.retry_after && !reset_code_hook_.has_room()) return exchange->reply(too_many_codes(request));
+  if (!quota.retry_after) quota = limits_.count_reset_request_of_login(accounts::login_key(login), clock_.steady_now());
+  if (quota.retry_after) {
+    RequestLimits::add_fields(exchange->also, quota);
+    return exchange->reply(over_limit(request, *quota.retry_after));
+  }
+  // Whether the login exists is looked up by the hook, so that neither this response nor its time tells it.
+  const bool is_queued = reset_code_hook_.request(std::move(login), language_of(request));
+  exchange->reply(is_queued ? no_content(202) : too_many_codes(request));
 }
 
 void AccountHandlers::reset_password(runtime::Worker& worker, Exchange exchange) {

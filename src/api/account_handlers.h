@@ -9,6 +9,7 @@
 #include "api/account_credentials.h"
 #include "api/deferred_reply.h"
 #include "api/request_limits.h"
+#include "api/reset_code_hook.h"
 #include "base/clock.h"
 #include "runtime/role.h"
 
@@ -17,7 +18,7 @@ namespace tribune::api {
 /// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
 class AccountHandlers {
  public:
-  AccountHandlers(accounts::AccountService&, std::unique_ptr<AccountCredentials>, const base::Clock&,
+  AccountHandlers(accounts::AccountService&, ResetCodeHook&, std::unique_ptr<AccountCredentials>, const base::Clock&,
                   std::chrono::milliseconds clock_skew);
 
   std::vector<runtime::Route> routes();
@@ -34,6 +35,7 @@ class AccountHandlers {
   void register_account(runtime::Worker&, Exchange);
   void log_in(runtime::Worker&, Exchange);
   void refresh(runtime::Worker&, Exchange);
+  void forgot_password(runtime::Worker&, Exchange);
   void reset_password(runtime::Worker&, Exchange);
   void session(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
   void account(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
@@ -49,6 +51,7 @@ class AccountHandlers {
   accounts::Answered<accounts::LoggedIn> reply_with_tokens(DeferredReply);
 
   accounts::AccountService& service_;
+  ResetCodeHook& reset_code_hook_;
   const std::unique_ptr<AccountCredentials> credentials_;
   const base::Clock& clock_;
   const std::chrono::milliseconds clock_skew_;

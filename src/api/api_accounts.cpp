@@ -23,6 +23,8 @@ base::Result<std::unique_ptr<ApiAccounts>> ApiAccounts::open(const ApiSettings& 
                                                              std::chrono::milliseconds clock_skew,
                                                              runtime::Services& services) {
   const auto& own = settings.accounts;
+  auto target = reset_hook_target(own.reset_hook);
+  if (!target) return tl::unexpected(target.error());
   auto stores = shop::open_embedded_stores(own.state_dir, own.max_store_bytes, services.log);
   if (!stores) return tl::unexpected(stores.error());
   const auto is_empty = has_no_accounts(*stores->accounts);
@@ -36,6 +38,7 @@ base::Result<std::unique_ptr<ApiAccounts>> ApiAccounts::open(const ApiSettings& 
   if (auto started = service->start(); !started) return tl::unexpected(started.error());
   std::unique_ptr<ApiAccounts> made(new ApiAccounts(std::move(service), std::move(*credentials), clock_skew, services));
   made->handlers_.apply(settings.limits);
+  made->reset_code_hook_.set_target(std::move(*target));
   return made;
 }
 
@@ -43,7 +46,8 @@ ApiAccounts::ApiAccounts(std::unique_ptr<accounts::AccountService> service,
                          std::unique_ptr<AccountCredentials> credentials, std::chrono::milliseconds clock_skew,
                          runtime::Services& services)
     : service_(std::move(service)),
-      handlers_(*service_, std::move(credentials), services.clock, clock_skew),
+      reset_code_hook_(*service_, services),
+      handlers_(*service_, reset_code_hook_, std::move(credentials), services.clock, clock_skew),
       admin_(*service_),
       feed_(service_->revocation_log(), handlers_.credentials().signer(), clock_skew, services) {}
 
@@ -53,8 +57,9 @@ std::vector<runtime::Route> ApiAccounts::routes() {
   return routes;
 }
 
-void ApiAccounts::apply(const ApiSettings& settings) {
+void ApiAccounts::apply(const ApiSettings& settings, std::shared_ptr<const ResetHookTarget> target) {
   service_->apply(settings.accounts);
+  reset_code_hook_.set_target(std::move(target));
   handlers_.apply(settings.limits);
 }
 
@@ -62,7 +67,9 @@ void ApiAccounts::describe(base::json::Writer& w) const {
   w.key("accounts").begin_object().key("keys").begin_array();
   for (const auto& key : handlers_.credentials().public_keys())
     w.begin_object().member("id", key.id).member("public_key", base::to_base64url(key.public_key)).end_object();
-  w.end_array().end_object();
+  w.end_array();
+  reset_code_hook_.describe(w);
+  w.end_object();
 }
 
 }  // namespace tribune::api

@@ -94,11 +94,13 @@ class ApiRole final : public runtime::Role {
   }
 
   base::Status reload(const config::Settings& settings) override {
+    const auto& own = settings.get<ApiSettings>("api");
+    auto target = reset_hook_target(accounts_ ? own.accounts.reset_hook : accounts::ResetHookSettings());
+    if (!target) return tl::unexpected(target.error());
     if (auto set = set_road(road_settings(settings)); !set) return set;
     publish(settings);
-    const auto& own = settings.get<ApiSettings>("api");
     warn_of_restart(own.accounts);
-    if (accounts_) accounts_->apply(own);
+    if (accounts_) accounts_->apply(own, std::move(*target));
     return {};
   }
 

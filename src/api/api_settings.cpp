@@ -35,7 +35,14 @@ const config::Section<RequestLimitSettings>& limit_section() {
                  "Maximum number of requests of one account in a minute.")
           .whole("max_registrations_per_address", &RequestLimitSettings::max_registrations_per_address, {1, 1'000'000},
                  "Maximum number of registrations of one client address (IPv6: one /64) in an hour. Raise it where a "
-                 "crowd shares one address.");
+                 "crowd shares one address.")
+          .whole("max_reset_requests_per_address", &RequestLimitSettings::max_reset_requests_per_address,
+                 {1, 1'000'000},
+                 "Maximum number of one-time codes that one client address (IPv6: one /64) requests in an hour. Raise "
+                 "it where a crowd shares one address.")
+          .whole("max_reset_requests_per_login", &RequestLimitSettings::max_reset_requests_per_login, {1, 1'000},
+                 "Maximum number of one-time codes that are requested for one login in an hour, whether it exists or "
+                 "not.");
   return section;
 }
 

@@ -36,6 +36,16 @@ RequestLimits::Quota RequestLimits::count_registration(std::string_view address,
   return count(registrations_, key_of_address(address), {"registration", limit, std::chrono::hours(1)}, now);
 }
 
+RequestLimits::Quota RequestLimits::count_reset_request_of_address(std::string_view address, base::SteadyTime now) {
+  const auto limit = settings_.get()->max_reset_requests_per_address;
+  return count(reset_addresses_, key_of_address(address), {"reset-address", limit, std::chrono::hours(1)}, now);
+}
+
+RequestLimits::Quota RequestLimits::count_reset_request_of_login(std::string_view login_key, base::SteadyTime now) {
+  const auto limit = settings_.get()->max_reset_requests_per_login;
+  return count(reset_logins_, login_key, {"reset-login", limit, std::chrono::hours(1)}, now);
+}
+
 RequestLimits::Quota RequestLimits::count(Table& table, std::string_view key, Quota quota, base::SteadyTime now) const {
   const auto hashed = hash_(key);
   const std::chrono::nanoseconds window = quota.window;

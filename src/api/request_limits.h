@@ -18,22 +18,24 @@
 
 namespace tribune::api {
 
-/// Requests within a minute, and registrations within an hour; they may come at once.
+/// Requests within a minute, and registrations and requests for one-time codes within an hour; they may come at once.
 struct RequestLimitSettings {
   std::int64_t max_requests_per_address = 3'000;
   std::int64_t max_requests_per_account = 300;
   std::int64_t max_registrations_per_address = 300;
+  std::int64_t max_reset_requests_per_address = 300;
+  std::int64_t max_reset_requests_per_login = 5;
 };
 
-/// Any thread; locks inside. Bounded: of more than kMaxKeys keys of requests, and of as many of registrations, those
-/// that were seen longest ago are forgotten.
+/// Any thread; locks inside. Bounded: of more than kMaxKeys keys in a table, those that were seen longest ago are
+/// forgotten. Requests, registrations, and the addresses and logins of requests for codes have a table each.
 class RequestLimits {
  public:
   static constexpr std::size_t kMaxKeys = 262'144;
 
   /// The state of a limit after a request.
   struct Quota {
-    std::string_view policy;  // "address", "account" or "registration"
+    std::string_view policy;  // "address", "account", "registration", "reset-address" or "reset-login"
     std::int64_t limit = 0;
     std::chrono::seconds window{60};  // of the limit
     std::int64_t left = 0;
@@ -45,6 +47,9 @@ class RequestLimits {
   Quota count_address(std::string_view address, base::SteadyTime now);
   Quota count_account(std::uint64_t account, base::SteadyTime now);
   Quota count_registration(std::string_view address, base::SteadyTime now);
+  /// A request for a one-time code, first by its address. One that this refuses is not counted for the login.
+  Quota count_reset_request_of_address(std::string_view address, base::SteadyTime now);
+  Quota count_reset_request_of_login(std::string_view login_key, base::SteadyTime now);
 
   /// Adds RateLimit and RateLimit-Policy.
   static void add_fields(http::Headers&, const Quota&);
@@ -61,7 +66,8 @@ class RequestLimits {
   const base::KeyedHash hash_;
   base::Published<RequestLimitSettings> settings_{std::make_shared<const RequestLimitSettings>()};
   Table requests_;
-  Table registrations_;  // WHY apart: their quotas take an hour to be full again, and requests are many more
+  // WHY apart: these quotas take an hour to be full again, and requests are many more.
+  Table registrations_, reset_addresses_, reset_logins_;
 };
 
 }  // namespace tribune::api

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "api/api_settings.h"
+#include "api/reset_code_hook.h"
 #include "balancer/balancer_settings.h"
 #include "balancer/routing/zones.h"
 #include "base/log.h"
@@ -88,8 +89,10 @@ void look_at_balancer(const config::Settings& settings, Findings& found) {
 }
 
 void look_at_api(const config::Settings& settings, Findings& found) {
-  const auto& directory = settings.get<api::ApiSettings>("api").accounts.state_dir;
+  const auto& own = settings.get<api::ApiSettings>("api").accounts;
+  const auto& directory = own.state_dir;
   if (directory.empty()) return;
+  if (const auto target = api::reset_hook_target(own.reset_hook); !target) found.errors.push_back(target.error().text);
   if (const auto why = unwritable(directory); !why.empty()) add(found.errors, "api.accounts.state_dir", why);
 }
 

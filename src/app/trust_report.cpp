@@ -9,6 +9,7 @@
 #include "balancer/balancer_settings.h"
 #include "cache_node/settings/cache_node_settings.h"
 #include "contracts/event.h"
+#include "http/uri.h"
 #include "http_cache/http_cache_settings.h"
 #include "net/server/http_server.h"
 #include "runtime/process_settings.h"
@@ -58,6 +59,10 @@ void add_api(std::string& report, const api::ApiSettings& settings) {
            settings.accounts.state_dir.empty()
                ? "none"
                : "holders of tokens that are signed with a key in " + settings.accounts.state_dir);
+  if (settings.accounts.state_dir.empty()) return;
+  const auto hook = http::parse_uri(settings.accounts.reset_hook.url);
+  add_line(report, "one-time codes for forgotten passwords",
+           hook ? "operators, and " + hook->origin() + ", which receives those that viewers request" : "operators");
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ constinit const ProblemType account_pending{"account-pending", 403, "The account
 constinit const ProblemType account_declined{"account-declined", 403, "The registration was declined"};
 constinit const ProblemType account_blocked{"account-blocked", 403, "The account is blocked"};
 constinit const ProblemType registration_closed{"registration-closed", 403, "Registration is closed"};
+constinit const ProblemType password_reset_closed{"password-reset-closed", 403, "Viewers cannot request codes"};
 constinit const ProblemType login_taken{"login-taken", 409, "Another account has this login"};
 constinit const ProblemType conflict{"conflict", 409, "The resource was changed at the same time"};
 constinit const ProblemType unauthorized{"unauthorized", 401, "A valid token is required"};
@@ -104,6 +105,7 @@ std::span<const ProblemType* const> all() {
       &account_declined,
       &account_blocked,
       &registration_closed,
+      &password_reset_closed,
       &login_taken,
       &conflict,
   };

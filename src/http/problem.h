@@ -44,6 +44,7 @@ extern const ProblemType account_pending;   // 403: an operator has not accepted
 extern const ProblemType account_declined;  // 403: an operator has declined the account
 extern const ProblemType account_blocked;   // 403: an operator has blocked the account
 extern const ProblemType registration_closed;       // 403
+extern const ProblemType password_reset_closed;     // 403: only operators issue one-time codes
 extern const ProblemType forbidden;                 // 403
 extern const ProblemType not_found;                 // 404
 extern const ProblemType channel_unknown;           // 404
