@@ -11,7 +11,8 @@ from .waiting import stretched, wait_until
 
 # Hashes that cost next to nothing, and limits on requests that no test reaches by accident.
 QUICK_ACCOUNTS = {"hash_memory": "8KiB", "hash_passes": 1}
-WIDE_LIMITS = {"max_requests_per_address": 10_000_000, "max_requests_per_account": 1_000_000, "max_registrations_per_address": 1_000_000}
+WIDE_LIMITS = {"max_requests_per_address": 10_000_000, "max_requests_per_account": 1_000_000, "max_registrations_per_address": 1_000_000,
+               "max_reset_requests_per_address": 1_000_000}
 PASSWORD = "correct horse battery"
 
 
@@ -69,6 +70,10 @@ def export(program, access_token, **options):
 
 def change_password(program, access_token, password, new_password, **options):
     return post(program, "/account/password", {"password": password, "new_password": new_password}, token=access_token, **options)
+
+
+def forgot_password(program, login, **options):
+    return post(program, "/auth/password/forgot", {"login": login}, **options)
 
 
 def reset_password(program, login, code, new_password, **options):
