@@ -191,6 +191,35 @@ TEST_CASE("a change of the password asks for the old one, and ends the other dev
   CHECK_FALSE(t.refusal_of_login("viewer", "another").has_value());
 }
 
+TEST_CASE("a viewer's request issues a code for an active account only, and a newer code replaces it") {
+  ServiceUnderTest t;
+  const auto account = t.registered("Viewer", "secret");
+  REQUIRE(account.has_value());
+  const auto request = [&](std::string login) {
+    return answer_of<RequestedResetCode>([&](auto done) { t.service->issue_requested_reset_code(login, done); });
+  };
+  const auto reset = [&](const std::string& code) {
+    return answer_of<std::size_t>([&](auto done) { t.service->reset_password("viewer", code, "another", done); });
+  };
+  const auto change = [&](AccountState from, AccountState to) {
+    CHECK(answer_of<std::size_t>([&](auto done) {
+            t.service->change_state({account->id, {from}, to, "", {}}, done);
+          }).has_value());
+  };
+  CHECK(request("nobody").error().why == Refusal::not_found);
+  CHECK(request("not a login").error().why == Refusal::not_found);
+  const auto first = request("VIEWER"), second = request("viewer");
+  REQUIRE(second.has_value());
+  CHECK(second->account == account->id);
+  CHECK(second->login == "Viewer");
+  CHECK(second->issued.expires == t.clock.wall_now() + 1h);
+  change(AccountState::active, AccountState::blocked);
+  CHECK(request("viewer").error().why == Refusal::not_found);
+  change(AccountState::blocked, AccountState::active);
+  CHECK(reset(first->issued.code).error().why == Refusal::wrong_credentials);
+  CHECK(reset(second->issued.code).has_value());
+}
+
 TEST_CASE("an erased account is gone with its devices, and its login is free") {
   ServiceUnderTest t;
   REQUIRE(t.registered("viewer", "secret").has_value());

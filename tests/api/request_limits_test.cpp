@@ -65,6 +65,38 @@ TEST_CASE("registrations are remembered however many other clients send requests
   CHECK(limits.count_registration("192.0.2.1", now).retry_after.has_value());
 }
 
+TEST_CASE("requests for codes have quotas of an hour by address and by login, apart from all others") {
+  api::RequestLimits limits;
+  limits.apply({1'000, 1'000, 1, 2, 1});
+  base::SteadyTime now{};
+  CHECK(limits.count_reset_request_of_address("2001:db8::1", now).left == 1);
+  CHECK(limits.count_reset_request_of_address("2001:db8::2", now).left == 0);
+  const auto over = limits.count_reset_request_of_address("2001:db8::3", now);
+  CHECK(over.retry_after == 1'800s);
+  CHECK(over.policy == "reset-address");
+  const auto of_login = limits.count_reset_request_of_login("ann", now);
+  CHECK(of_login.left == 0);
+  CHECK(of_login.window == 3'600s);
+  CHECK(of_login.policy == "reset-login");
+  CHECK(limits.count_reset_request_of_login("ann", now).retry_after == 3'600s);
+  CHECK_FALSE(limits.count_reset_request_of_login("bob", now).retry_after.has_value());
+  CHECK(limits.count_registration("2001:db8::1", now).left == 0);
+  now += 3'600s;
+  CHECK_FALSE(limits.count_reset_request_of_login("ann", now).retry_after.has_value());
+}
+
+TEST_CASE("requests for codes of a login are remembered however many other requests there are") {
+  api::RequestLimits limits;
+  limits.apply({1'000, 1'000, 1'000, 1, 1});
+  const base::SteadyTime now{};
+  CHECK(limits.count_reset_request_of_address("192.0.2.1", now).left == 0);
+  CHECK(limits.count_reset_request_of_login("ann", now).left == 0);
+  for (std::uint64_t account = 1; account <= api::RequestLimits::kMaxKeys + 1'000; ++account)
+    limits.count_account(account, now);
+  CHECK(limits.count_reset_request_of_address("192.0.2.1", now).retry_after.has_value());
+  CHECK(limits.count_reset_request_of_login("ann", now).retry_after.has_value());
+}
+
 TEST_CASE("the state of a quota is in the fields of the response") {
   http::Headers headers;
   api::RequestLimits::add_fields(headers, {"address", 60, 60s, 12, 48s, {}});

@@ -52,3 +52,16 @@ TEST_CASE("the report has the trusted proxies, networks and tokens, and no secre
   CHECK(says(report, "admin host names: ops.example, in addition to its addresses and localhost"));
   CHECK(report.find("secret") == std::string::npos);
 }
+
+TEST_CASE("the report names the origin of the hook that receives one-time codes") {
+  CHECK(report_of(R"(}, "front": {"listen": ["0.0.0.0:80"]}, "api": {}})").find("one-time codes") == std::string::npos);
+  const auto with_hook = [](const std::string& hook) {
+    return report_of(
+        R"(}, "front": {"listen": ["0.0.0.0:80"]}, "api": {"accounts": {"state_dir": "s", "reset_hook": )" + hook +
+        "}}}");
+  };
+  CHECK(says(with_hook("{}"), "one-time codes for forgotten passwords: operators"));
+  CHECK(says(with_hook(R"({"url": "https://mail.test:8443/codes?key=x", "token_file": "t"})"),
+             "one-time codes for forgotten passwords: operators, and https://mail.test:8443, which receives those that "
+             "viewers request"));
+}
