@@ -5,7 +5,7 @@
 #include <fstream>
 #include <future>
 
-#include "accounts/embedded_account_store.h"
+#include "accounts/embedded_accounts.h"
 #include "base/json.h"
 #include "support/folder.h"
 #include "support/silent_log.h"
@@ -26,9 +26,9 @@ accounts::AccountSettings quick_accounts() {
 /// A hook with a service and a store, whose requests the test answers.
 struct HookUnderTest {
   HookUnderTest() {
-    auto store = accounts::open_embedded_store(folder.path(), 64 << 20, test::silent_log());
-    REQUIRE(store.has_value());
-    service = std::make_unique<accounts::AccountService>(quick_accounts(), std::move(*store), clock, test::silent_log(),
+    auto store = test::open_accounts(folder);
+    REQUIRE(store != nullptr);
+    service = std::make_unique<accounts::AccountService>(quick_accounts(), std::move(store), clock, test::silent_log(),
                                                          metrics);
     REQUIRE(service->start().has_value());
     hook = std::make_unique<api::ResetCodeHook>(*service, services);
