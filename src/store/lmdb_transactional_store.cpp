@@ -6,11 +6,7 @@
 //   broken    a commit made the handle unusable; it is opened anew before the next batch     (the writing thread)
 //   closing   the destructor runs: what is queued is carried out, then the threads end       (the owner)
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <charconv>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -20,8 +16,9 @@
 #include <utility>
 
 #include "base/memory.h"
-#include "store/lmdb_file_check.h"
 #include "store/lmdb_handles.h"
+#include "store/lmdb_transaction.h"
+#include "store/lmdb_transactional_file.h"
 #include "store/owned_directory.h"
 #include "store/transactional_store.h"
 
@@ -31,193 +28,6 @@ namespace {
 
 constexpr std::size_t kMaxQueued = 16'384;
 constexpr std::size_t kMaxGroup = 512;  // transactions of one commit
-constexpr std::string_view kSchemaTable = "_schema";
-constexpr std::string_view kNameKey = "name", kVersionKey = "version";
-constexpr unsigned kMaxTransactionReaders = 64;
-
-/// An open file with its tables.
-struct OpenedFile {
-  struct Close {
-    void operator()(MDB_env* opened) const { mdb_env_close(opened); }
-  };
-  std::unique_ptr<MDB_env, Close> env;
-  std::vector<MDB_dbi> tables;  // in the order of the options
-};
-
-base::Error protocol_error(std::string text) {
-  return {base::ErrorKind::protocol, base::Fault::tribune, false, std::move(text)};
-}
-
-/// A transaction of the writing or the reading thread.
-class LmdbTransaction final : public WriteTransaction {
- public:
-  LmdbTransaction(MDB_txn* txn, const std::vector<std::string>& names, const std::vector<MDB_dbi>& tables)
-      : txn_(txn), names_(names), tables_(tables) {}
-
-  std::optional<std::string_view> get(std::string_view table, std::string_view key) override {
-    MDB_dbi dbi = 0;
-    if (!find_table(table, dbi)) return std::nullopt;
-    MDB_val k = lmdb::val(key), value{};
-    const int code = mdb_get(txn_, dbi, &k, &value);
-    if (code == 0) return lmdb::view(value);
-    if (code != MDB_NOTFOUND) keep(code);
-    return std::nullopt;
-  }
-
-  void scan(std::string_view table, std::string_view first,
-            const std::function<bool(std::string_view, std::string_view)>& visit) override {
-    MDB_dbi dbi = 0;
-    if (!find_table(table, dbi)) return;
-    MDB_cursor* raw = nullptr;
-    if (const int code = mdb_cursor_open(txn_, dbi, &raw); code != 0) return keep(code);
-    const lmdb::Cursor cursor(raw);
-    MDB_val key = lmdb::val(first), value{};
-    int code = mdb_cursor_get(raw, &key, &value, first.empty() ? MDB_FIRST : MDB_SET_RANGE);
-    while (code == 0 && visit(lmdb::view(key), lmdb::view(value))) code = mdb_cursor_get(raw, &key, &value, MDB_NEXT);
-    if (code != 0 && code != MDB_NOTFOUND) keep(code);
-  }
-
-  void put(std::string_view table, std::string_view key, std::string_view value) override {
-    MDB_dbi dbi = 0;
-    if (!find_table(table, dbi)) return;
-    MDB_val k = lmdb::val(key), v = lmdb::val(value);
-    if (const int code = mdb_put(txn_, dbi, &k, &v, 0); code != 0) keep(code);
-    has_written_ = true;
-  }
-
-  void erase(std::string_view table, std::string_view key) override {
-    MDB_dbi dbi = 0;
-    if (!find_table(table, dbi)) return;
-    MDB_val k = lmdb::val(key);
-    if (const int code = mdb_del(txn_, dbi, &k, nullptr); code != 0 && code != MDB_NOTFOUND) keep(code);
-    has_written_ = true;
-  }
-
-  /// LMDB's code of the first operation that failed; 0 for none.
-  int code() const { return code_; }
-  bool has_written() const { return has_written_; }
-
- private:
-  void keep(int code) { code_ = code_ ? code_ : code; }
-  bool find_table(std::string_view name, MDB_dbi& dbi) {
-    const auto at = std::find(names_.begin(), names_.end(), name);
-    if (at == names_.end()) {
-      keep(MDB_BAD_DBI);
-      return false;
-    }
-    dbi = tables_[static_cast<std::size_t>(at - names_.begin())];
-    return code_ == 0;
-  }
-
-  MDB_txn* txn_;
-  const std::vector<std::string>& names_;
-  const std::vector<MDB_dbi>& tables_;
-  int code_ = 0;
-  bool has_written_ = false;
-};
-
-base::Error transaction_error(MDB_env* env, int code) {
-  const int cause = lmdb::cause_of(env, code);
-  auto error = lmdb::error_of(cause, "a transaction failed");
-  if (cause == MDB_MAP_FULL || cause == MDB_TXN_FULL) error.kind = base::ErrorKind::too_large;
-  return error;
-}
-
-/// Runs `work` in a transaction that the caller commits or aborts.
-base::Status run_work(MDB_env* env, MDB_txn* txn, const std::vector<std::string>& names,
-                      const std::vector<MDB_dbi>& tables, const TransactionalStore::Work& work, bool& has_written) {
-  LmdbTransaction transaction(txn, names, tables);
-  auto status = work(transaction);
-  has_written = transaction.has_written();
-  if (transaction.code() != 0) return tl::unexpected(transaction_error(env, transaction.code()));
-  return status;
-}
-
-std::optional<std::uint64_t> stored_version(std::string_view text) {
-  std::uint64_t version = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), version);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
-  return version;
-}
-
-/// Creates the tables of an empty file, or checks its name and version and migrates it. Returns the error in words.
-base::Status begin_schema(WriteTransaction& t, bool has_records, const TransactionalStoreOptions& options) {
-  const auto own = options.migrations.size() + 1;
-  const auto name = t.get(kSchemaTable, kNameKey);
-  if (!name) {
-    if (has_records) return tl::unexpected(protocol_error(options.directory + " has the file of another program"));
-    t.put(kSchemaTable, kNameKey, options.name);
-    t.put(kSchemaTable, kVersionKey, std::to_string(own));
-    return {};
-  }
-  if (*name != options.name)
-    return tl::unexpected(protocol_error(
-        fmt::format("{} has a store of \"{}\", expected \"{}\"", options.directory, *name, options.name)));
-  const auto version = stored_version(t.get(kSchemaTable, kVersionKey).value_or(""));
-  if (!version || *version == 0)
-    return tl::unexpected(protocol_error(options.directory + " has a store without a schema version"));
-  if (*version > own)
-    return tl::unexpected(protocol_error(
-        fmt::format("{} has schema version {}, and this program knows versions up to {}: run the newer program, or "
-                    "restore a backup that was made before its first start",
-                    options.directory, *version, own)));
-  for (auto next = *version; next < own; ++next)
-    if (auto done = options.migrations[next - 1](t); !done) return done;
-  if (*version < own) t.put(kSchemaTable, kVersionKey, std::to_string(own));
-  return {};
-}
-
-base::Status open_tables(const TransactionalStoreOptions& options, OpenedFile& file) {
-  auto names = options.tables;
-  names.emplace_back(kSchemaTable);
-  auto txn = lmdb::begin(file.env.get(), 0);
-  if (!txn) return tl::unexpected(txn.error());
-  MDB_stat stat{};
-  MDB_dbi main = 0;
-  int code = mdb_dbi_open(txn->get(), nullptr, 0, &main);
-  if (code == 0) code = mdb_stat(txn->get(), main, &stat);
-  file.tables.assign(names.size(), 0);
-  for (std::size_t i = 0; i < names.size() && code == 0; ++i)
-    code = mdb_dbi_open(txn->get(), names[i].c_str(), MDB_CREATE, &file.tables[i]);
-  if (code != 0) return tl::unexpected(lmdb::error_of(code, "cannot open the tables in " + options.directory));
-  bool has_written = false;
-  auto begun = run_work(
-      file.env.get(), txn->get(), names, file.tables,
-      [&](WriteTransaction& t) { return begin_schema(t, stat.ms_entries > 0, options); }, has_written);
-  if (!begun) return begun;
-  if ((code = mdb_txn_commit(txn->release())) != 0)
-    return tl::unexpected(lmdb::error_of(code, "cannot write the tables in " + options.directory));
-  return {};
-}
-
-/// LMDB trusts its file, so the file is checked before its first opening (lmdb_file_check.h).
-base::Status check_file(const TransactionalStoreOptions& options) {
-  auto damage = lmdb_file_damage(options.directory + "/data.mdb");
-  if (!damage) return tl::unexpected(damage.error());
-  if (*damage)
-    return tl::unexpected(
-        protocol_error(fmt::format("{}/data.mdb is damaged: {}; restore a backup", options.directory, **damage)));
-  return {};
-}
-
-base::Result<OpenedFile> open_file(const TransactionalStoreOptions& options) {
-  MDB_env* raw = nullptr;
-  if (const int code = mdb_env_create(&raw); code != 0)
-    return tl::unexpected(lmdb::error_of(code, "cannot create an environment"));
-  OpenedFile file;
-  file.env.reset(raw);
-  mdb_env_set_mapsize(raw, options.max_bytes);
-  mdb_env_set_maxdbs(raw, static_cast<MDB_dbi>(options.tables.size() + 1));
-  mdb_env_set_maxreaders(raw, kMaxTransactionReaders);
-  if (const int code = mdb_env_open(raw, options.directory.c_str(), MDB_NOTLS, 0600); code != 0)
-    return tl::unexpected(lmdb::error_of(code, "cannot open " + options.directory));
-  int dead = 0;
-  mdb_reader_check(raw, &dead);
-  if (auto opened = open_tables(options, file); !opened) return tl::unexpected(opened.error());
-  const base::File folder(::open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.fd() >= 0) ::fsync(folder.fd());  // the names of the files that LMDB created
-  return file;
-}
 
 /// Work that waits for a thread. Any thread; locks inside.
 template <class Item>
@@ -256,7 +66,7 @@ class WorkQueue {
 class LmdbTransactionalStore final : public TransactionalStore {
  public:
   LmdbTransactionalStore(const TransactionalStoreOptions& options, base::Log& log, std::unique_ptr<base::File> owner,
-                         OpenedFile file)
+                         TransactionalFile file)
       : options_(options),
         log_(log),
         owner_(std::move(owner)),
@@ -376,7 +186,7 @@ class LmdbTransactionalStore final : public TransactionalStore {
   base::Status reopen() {
     const std::unique_lock alone(file_mutex_);
     file_ = {};
-    auto opened = open_file(options_);
+    auto opened = open_transactional_file(options_);
     if (!opened) return tl::unexpected(opened.error());
     file_ = std::move(*opened);
     return {};
@@ -441,7 +251,7 @@ class LmdbTransactionalStore final : public TransactionalStore {
   const std::unique_ptr<base::File> owner_;
   mutable std::shared_mutex
       file_mutex_;                   // shared: reading; exclusive: replacing the file. The writer alone replaces it
-  OpenedFile file_;                  // without an environment while broken
+  TransactionalFile file_;           // without an environment while broken
   mutable std::mutex health_mutex_;  // guards health_
   base::Status health_;
   WorkQueue<Write> writes_;
@@ -455,8 +265,8 @@ base::Result<std::unique_ptr<TransactionalStore>> TransactionalStore::open(const
                                                                            base::Log& log) {
   auto owner = own_directory(options.directory);
   if (!owner) return tl::unexpected(owner.error());
-  if (auto checked = check_file(options); !checked) return tl::unexpected(checked.error());
-  auto file = open_file(options);
+  if (auto checked = check_transactional_file(options); !checked) return tl::unexpected(checked.error());
+  auto file = open_transactional_file(options);
   if (!file) return tl::unexpected(file.error());
   return std::make_unique<LmdbTransactionalStore>(options, log, std::move(*owner), std::move(*file));
 }
