@@ -32,6 +32,7 @@ def test_the_page_shows_each_operation_and_loads_nothing_from_other_hosts(progra
         assert page["url"].startswith(server.url + "/api/docs/")
         assert "playback_url" in page["opened"] and "/problems/ticket-expired" in page["opened"], page["opened"]
         assert page["overflow"] <= 0, f"the page scrolls sideways at {page['width']} px"
+        assert page["gap"] >= 8, f"the columns of the headers touch at {page['width']} px"
     assert done["complaints"] == []
     others = [url for url in done["requests"] if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(server.url + "/")]
     assert done["requests"] and others == []
