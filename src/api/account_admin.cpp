@@ -1,10 +1,8 @@
 #include "api/account_admin.h"
 
-#include <algorithm>
-#include <charconv>
-
 #include "api/account_documents.h"
 #include "api/account_problems.h"
+#include "api/page_query.h"
 #include "api/request_body.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
@@ -30,12 +28,6 @@ http::Response document(int status, std::string body) {
 }
 
 std::string decoded(std::string_view text) { return http::percent_decode(text).value_or(std::string()); }
-
-std::size_t limit_of(const std::string& text) {
-  std::size_t limit = kMostListed;
-  std::from_chars(text.data(), text.data() + text.size(), limit);
-  return std::clamp<std::size_t>(limit, 1, kMostListed);
-}
 
 /// {login}: what an order was carried out for.
 std::string login_document_of(const Account& account) {
@@ -102,9 +94,14 @@ void AccountAdmin::list(runtime::Worker& worker, Exchange exchange) {
   if (!state_text.empty() && !state)
     return exchange->reply(
         http::problem(http::problems::bad_request, "state must be active, awaiting_approval, declined or blocked"));
+  std::size_t limit = kMostListed;
+  if (const auto text = http::query_value(query, "limit")) {
+    const auto asked = parse_limit(*text, kMostListed);
+    if (!asked) return exchange->reply(http::problem(http::problems::bad_request, asked.error().en));
+    limit = *asked;
+  }
   const DeferredReply reply(worker.loop, std::move(exchange));
-  service_.accounts(value("from"), limit_of(value("limit")), state,
-                    reply_with<accounts::AccountPage>(reply, 200, accounts_document));
+  service_.accounts(value("from"), limit, state, reply_with<accounts::AccountPage>(reply, 200, accounts_document));
 }
 
 void AccountAdmin::create(runtime::Worker& worker, Exchange exchange) {

@@ -3,6 +3,7 @@
 //   GET  /accounts?from=&limit=&state=            POST /accounts {login, password, show_password?}
 //   GET  /accounts/{login}                        POST /accounts/{login}/reset-password
 //   POST /accounts/{login}/accept, /decline {reason?}, /block {reason?}, /unblock
+// `limit` is a whole number from 1 to 1000, by default 1000.
 
 #include <vector>
 

@@ -27,12 +27,14 @@ bool is_cursor(std::string_view text) {
   return !text.empty() && text.size() <= kMaxCursorCharacters && std::all_of(text.begin(), text.end(), is_allowed);
 }
 
-tl::unexpected<Localized> wrong_limit(std::size_t most) {
+}  // namespace
+
+tl::expected<std::size_t, Localized> parse_limit(std::string_view value, std::size_t most) {
+  const auto limit = whole_number(value);
+  if (limit && *limit >= 1 && *limit <= most) return *limit;
   return tl::unexpected(Localized{fmt::format("\"limit\" must be a whole number from 1 to {}", most),
                                   fmt::format("«limit» должен быть целым числом от 1 до {}", most)});
 }
-
-}  // namespace
 
 Localized wrong_cursor() {
   return {"\"cursor\" must be the \"next\" of a page of this list",
@@ -47,8 +49,8 @@ tl::expected<PageQuery, Localized> page_query(std::string_view query, std::size_
     const auto key = pair.substr(0, pair.find('='));
     const auto value = pair.substr(std::min(key.size() + 1, pair.size()));
     if (key == "limit" && page.limit == 0) {
-      const auto limit = whole_number(value);
-      if (!limit || *limit < 1 || *limit > most) return wrong_limit(most);
+      const auto limit = parse_limit(value, most);
+      if (!limit) return tl::unexpected(limit.error());
       page.limit = *limit;
     } else if (key == "cursor" && page.cursor.empty()) {
       if (!is_cursor(value)) return tl::unexpected(wrong_cursor());

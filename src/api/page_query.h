@@ -20,6 +20,9 @@ struct PageQuery {
 /// an empty cursor or one that no list returns.
 tl::expected<PageQuery, Localized> page_query(std::string_view query, std::size_t most);
 
+/// The value of `limit`, as it is in the query: a whole number from 1 to `most`.
+tl::expected<std::size_t, Localized> parse_limit(std::string_view value, std::size_t most);
+
 /// For a cursor that is not one of this list.
 Localized wrong_cursor();
 

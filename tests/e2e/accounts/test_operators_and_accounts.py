@@ -115,3 +115,17 @@ def test_operators_create_accounts_while_registration_is_closed(make_api):
     assert run_ctl_of(api, "accounts", "create", "Ann").returncode != 0
     assert "ann" in ctl_of(api, "accounts", "list") and "active" in ctl_of(api, "accounts", "show", "ann")
     assert refused(register(api, "bob"), 403, "registration-closed")
+
+
+def test_the_operators_list_refuses_a_wrong_limit_and_keeps_to_a_right_one(api):
+    logins = ["ann", "bob", "eve"]
+    for login in logins:
+        new_account(api, login)
+    for limit in ("0", "1001", "-1", "", "2x", "x", "%32", "99999999999999999999"):
+        answer = api.admin(f"/accounts?limit={limit}")
+        assert refused(answer, 400, "bad-request") and "from 1 to 1000" in answer.json["detail"], (limit, answer.body)
+    assert all(len(api.admin("/accounts" + query).json["accounts"]) == 3 for query in ("", "?limit=1000", "?limit=3"))
+    page = api.admin("/accounts?limit=2").json
+    rest = api.admin(f"/accounts?limit=2&from={page['next']}").json
+    assert len(page["accounts"]) == 2 and "next" not in rest
+    assert sorted(account["login"] for account in page["accounts"] + rest["accounts"]) == logins
