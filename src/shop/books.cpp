@@ -101,12 +101,16 @@ std::string to_json(const JournalTransaction& transaction) {
 base::Result<JournalTransaction> journal_transaction_of_json(std::string_view text) {
   const auto parsed = base::json::parse(text);
   if (!parsed) return wrong_books("a transaction is not JSON: " + parsed.error().text);
+  return journal_transaction_of(*parsed);
+}
+
+base::Result<JournalTransaction> journal_transaction_of(const Value& value) {
   JournalTransaction made;
-  const auto number = parsed->whole("number");
-  const auto at = base::parse_iso8601(parsed->text("at").value_or(""));
-  const auto kind = parse_journal_kind(parsed->text("kind").value_or(""));
-  const auto reference = parsed->text("reference"), digest = parsed->text("digest");
-  auto postings = postings_of(parsed->find("postings"));
+  const auto number = value.whole("number");
+  const auto at = base::parse_iso8601(value.text("at").value_or(""));
+  const auto kind = parse_journal_kind(value.text("kind").value_or(""));
+  const auto reference = value.text("reference"), digest = value.text("digest");
+  auto postings = postings_of(value.find("postings"));
   if (!number || *number < 1 || !at || !kind || !reference || !digest || !postings)
     return wrong_books(fmt::format("transaction {} lacks a member or has a wrong one", number.value_or(0)));
   made.number = static_cast<std::uint64_t>(*number);

@@ -22,6 +22,7 @@
 
 #include "accounts/account.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/result.h"
 #include "shop/money.h"
 
@@ -58,6 +59,7 @@ std::string digest_of(std::string_view digest_before, const JournalTransaction&)
 std::string to_json(const JournalTransaction&);
 /// Errors: protocol.
 base::Result<JournalTransaction> journal_transaction_of_json(std::string_view text);
+base::Result<JournalTransaction> journal_transaction_of(const base::json::Value&);
 
 /// Checks a journal, transaction by transaction from the first one.
 class BooksCheck {

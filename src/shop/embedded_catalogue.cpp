@@ -96,7 +96,7 @@ base::Result<std::uint64_t> change_catalogue_in(WriteTransaction& t, const Catal
   std::set<std::string> erased_channels(change.erased_channels.begin(), change.erased_channels.end());
   if (change.replaces_all) {
     erased_products = left_out(products, change.products, &Product::id);
-    erased_channels = left_out(channels, change.channels, &ChannelNote::channel);
+    if (!change.keeps_channels) erased_channels = left_out(channels, change.channels, &ChannelNote::channel);
   }
   for (const auto& id : erased_products) {
     erase_product(t, id);

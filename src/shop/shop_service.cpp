@@ -63,31 +63,37 @@ std::uint64_t new_shop_id() {
 
 }  // namespace
 
-/// The time in which a request with an idempotency key is carried out.
+/// The time in which a request with an idempotency key is carried out. It may outlive the service: a callback that was
+/// called is destroyed later.
 class ShopService::Progress {
  public:
-  Progress(ShopService& service, KeyInProgress key) : service_(service), key_(std::move(key)) {}
+  Progress(std::shared_ptr<KeysInProgress> keys, KeyInProgress key) : keys_(std::move(keys)), key_(std::move(key)) {
+    const std::lock_guard lock(keys_->mutex);
+    is_open_ = keys_->keys.insert(key_).second;
+    is_first_ = is_open_;
+  }
   ~Progress() { end(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
+  /// Whether no other request with the key was under way.
+  bool is_first() const { return is_first_; }
   /// To be called before the answer is reported, so that the client can repeat the request at once.
   void end() {
-    const std::lock_guard lock(service_.mutex_);
-    if (std::exchange(is_open_, false)) service_.in_progress_.erase(key_);
+    const std::lock_guard lock(keys_->mutex);
+    if (std::exchange(is_open_, false)) keys_->keys.erase(key_);
   }
 
  private:
-  ShopService& service_;
+  const std::shared_ptr<KeysInProgress> keys_;
   const KeyInProgress key_;
-  bool is_open_ = true;
+  bool is_first_ = false;
+  bool is_open_ = false;  // guarded by the mutex of the keys
 };
 
 /// nullptr when another request with the key is under way.
 std::shared_ptr<ShopService::Progress> ShopService::begin(AccountId owner, const std::string& key) {
-  KeyInProgress place{owner, base::sha256(key)};
-  const std::lock_guard lock(mutex_);
-  if (!in_progress_.insert(place).second) return nullptr;
-  return std::make_shared<Progress>(*this, std::move(place));
+  auto progress = std::make_shared<Progress>(keys_, KeyInProgress{owner, base::sha256(key)});
+  return progress->is_first() ? progress : nullptr;
 }
 
 ShopService::ShopService(const ShopSettings& settings, std::unique_ptr<ShopStore> store, const base::Clock& clock,
@@ -103,21 +109,26 @@ ShopService::ShopService(const ShopSettings& settings, std::unique_ptr<ShopStore
       vouchers_(metrics.counter("tribune_shop_vouchers_redeemed_total", "Vouchers that were redeemed.")),
       store_(std::move(store)) {}
 
-base::Status ShopService::start() {
+base::Status ShopService::start(OnCatalogue on_catalogue) {
+  on_catalogue_ = std::move(on_catalogue);
   std::promise<base::Result<CatalogueView>> read;
   store_->catalogue([&](base::Result<CatalogueView> view) { read.set_value(std::move(view)); });
   auto view = read.get_future().get();
   if (!view) return tl::unexpected(view.error());
-  catalogue_.publish(std::make_shared<const CatalogueView>(std::move(*view)));
+  publish(std::move(*view));
   return {};
 }
 
+void ShopService::publish(CatalogueView&& view) const {
+  on_catalogue_(std::make_shared<const CatalogueView>(std::move(view)));
+}
+
 void ShopService::tick() {
-  if (sales_changed_.exchange(false)) read_catalogue();
+  if (catalogue_is_stale_.exchange(false)) read_catalogue();
   store_->fail_overdue(now(), [this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<std::size_t> n) {
     if (n && *n > 0) {
       failed_.add(*n);
-      sales_changed_ = true;
+      catalogue_is_stale_ = true;
     }
     done(0);
   });
@@ -129,9 +140,9 @@ void ShopService::tick() {
 void ShopService::read_catalogue() {
   store_->catalogue([this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<CatalogueView> view) {
     if (view)
-      catalogue_.publish(std::make_shared<const CatalogueView>(std::move(*view)));
+      publish(std::move(*view));
     else
-      sales_changed_ = true;  // it is read at the next tick
+      catalogue_is_stale_ = true;  // it is read at the next tick
     done(0);
   });
 }
@@ -170,7 +181,7 @@ void ShopService::note(const Outcome<Purchase>& outcome) {
     case PurchaseState::failed: failed_.add(); break;
     case PurchaseState::refunded: refunded_.add(); break;
   }
-  if (purchase.kind == ProductKind::goods) sales_changed_ = true;
+  if (purchase.kind == ProductKind::goods) catalogue_is_stale_ = true;
   log_.info("shop", "purchase",
             {{"purchase", accounts::to_text(purchase.id)},
              {"account", accounts::to_text(purchase.account)},
@@ -186,7 +197,7 @@ void ShopService::change_catalogue(CatalogueChange change, ShopAnswered<std::uin
                              if (!version) return done(shop_failure(version.error()));
                              log_.info("shop", "catalogue_changed", {{"version", std::to_string(*version)}});
                              store_->catalogue([this, done, version = *version](base::Result<CatalogueView> view) {
-                               if (view) catalogue_.publish(std::make_shared<const CatalogueView>(std::move(*view)));
+                               if (view) publish(std::move(*view));
                                done(version);
                              });
                            });

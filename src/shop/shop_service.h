@@ -70,17 +70,19 @@ class ShopService {
   ShopService(const ShopSettings&, std::unique_ptr<ShopStore>, const base::Clock&, base::Log&, base::Metrics&);
   ~ShopService() { calls_.wait(); }
 
-  /// Reads the catalogue. Blocks; to be called once, before the first request.
-  base::Status start();
+  using OnCatalogue = std::function<void(std::shared_ptr<const CatalogueView>)>;
+
+  /// Reads the catalogue. Blocks; to be called once, before the first request. `on_catalogue` is called with this
+  /// catalogue and, on a thread of the store, with each later one: after a change of an operator before that is
+  /// answered, and at most a second after a sale.
+  base::Status start(OnCatalogue on_catalogue);
   void apply(const ShopSettings& settings) { settings_.publish(std::make_shared<const ShopSettings>(settings)); }
   /// Fails overdue purchases, forgets old idempotency keys, and reads the catalogue again when its sales have changed.
-  /// To be called every second.
+  /// To be called every second, on one thread at a time.
   void tick();
   std::shared_ptr<const ShopSettings> settings() const { return settings_.get(); }
 
-  /// As it was at most a second ago, or at the last change of an operator.
-  std::shared_ptr<const CatalogueView> catalogue() const { return catalogue_.get(); }
-  /// Reports the new version. Apps see the change before the answer.
+  /// Reports the new version.
   void change_catalogue(CatalogueChange, ShopAnswered<std::uint64_t>);
 
   void purchase(PurchaseRequest, ShopAnswered<Outcome<Purchase>>);
@@ -105,6 +107,10 @@ class ShopService {
  private:
   /// An account and a hash of its key.
   using KeyInProgress = std::pair<AccountId, std::string>;
+  struct KeysInProgress {
+    std::mutex mutex;
+    std::set<KeyInProgress> keys;  // of requests that are not answered
+  };
   class Progress;
 
   std::shared_ptr<Progress> begin(AccountId owner, const std::string& key);
@@ -118,17 +124,17 @@ class ShopService {
   }
   void note(const Outcome<Purchase>&);
   void read_catalogue();
+  void publish(CatalogueView&&) const;
   base::WallTime now() const { return clock_.wall_now(); }
 
   const base::Clock& clock_;
   base::Log& log_;
   base::Published<ShopSettings> settings_;
-  base::Published<CatalogueView> catalogue_{std::make_shared<const CatalogueView>()};
   base::Counter paid_, pending_, failed_, refunded_, refused_, vouchers_;
-  std::atomic<bool> sales_changed_{false};
+  std::atomic<bool> catalogue_is_stale_{false};
   base::SteadyTime last_forgetting_{};
-  std::mutex mutex_;                     // guards what follows
-  std::set<KeyInProgress> in_progress_;  // requests with an idempotency key that are not answered
+  OnCatalogue on_catalogue_;
+  const std::shared_ptr<KeysInProgress> keys_ = std::make_shared<KeysInProgress>();
   base::OpenCalls calls_;
   std::unique_ptr<ShopStore> store_;
 };

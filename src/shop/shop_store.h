@@ -145,7 +145,8 @@ struct BalanceChange {
 /// A change of the catalogue that is made as a whole. Every product and note in it is valid by wrong_product() and
 /// wrong_channel_note().
 struct CatalogueChange {
-  bool replaces_all = false;  // what is not put is erased
+  bool replaces_all = false;    // what is not put is erased
+  bool keeps_channels = false;  // with replaces_all: notes about channels that are not put stay
   std::vector<Product> products;
   std::vector<ChannelNote> channels;
   std::vector<std::string> erased_products, erased_channels;  // ids; unknown ones are ignored

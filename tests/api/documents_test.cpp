@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "api/catalogue_pages.h"
 #include "base/json.h"
 
 using namespace tribune;
@@ -36,29 +37,6 @@ void collect_references(const base::json::Value& value, std::set<std::string>& o
 }
 
 }  // namespace
-
-TEST_CASE("channels are listed in their order, with the URL for a player") {
-  const auto value = parsed(channels_document(two_channels(), {}));
-  const auto& channels = value.find("channels")->array;
-  REQUIRE(channels.size() == 2);
-  CHECK(channels[0].text("id") == "demo");
-  CHECK(channels[0].text("title") == "The \"Demo\"");
-  CHECK(channels[0].text("playback_url") == "/live/demo/index.m3u8");
-  CHECK(channels[1].text("title") == "other");
-}
-
-TEST_CASE("playback URLs begin with the balancer's address when it is configured") {
-  ApiSettings settings;
-  settings.balancer_url = "https://live.example/";
-  const auto value = parsed(channels_document(two_channels(), settings));
-  CHECK(value.find("channels")->array[0].text("playback_url") == "https://live.example/live/demo/index.m3u8");
-}
-
-TEST_CASE("the source of a channel is not in the document for apps") {
-  auto event = two_channels();
-  event.channels[0].source = "http://secret-origin/index.m3u8";
-  CHECK(channels_document(event, {}).find("secret-origin") == std::string::npos);
-}
 
 TEST_CASE("caches are listed with the URL to ping") {
   ApiSettings settings;
@@ -175,7 +153,8 @@ TEST_CASE("the API's documents have the members that its schema requires") {
   settings.caches = {{"stadium", "http://s:81"}};
   const auto document = parsed(std::string(openapi_document()));
   const auto& schemas = *document.find("components")->find("schemas");
-  const auto channels = parsed(channels_document(two_channels(), settings));
+  const auto listed = listed_channels(two_channels(), settings, {}, {});
+  const auto channels = parsed(channels_document(listed, Language::en, nullptr, {}));
   const auto caches = parsed(caches_document(settings));
   for (const auto& [schema, value] :
        {std::pair{"Channel", &channels.find("channels")->array[0]}, {"Cache", &caches.find("caches")->array[0]}}) {
