@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from harness.accounts_api import refused
 from harness.event import KEYS, merged, process_config
@@ -61,6 +62,15 @@ def test_a_catalogue_is_imported_as_a_whole_and_exported_as_it_was(make_shop):
     # What a file does not have is removed.
     import_catalogue(shop, {"products": CATALOGUE["products"][:1]})
     assert listed(shop) == ["bench"] and exported(shop)["channels"] == []
+
+
+def test_a_catalogue_with_as_many_products_as_are_allowed_is_imported(make_shop):
+    shop = make_shop()
+    many = {"products": [{"id": f"p{number:05}", "kind": "goods", "title": "A title " * 30, "description": "A text " * 50, "price": money(number)} for number in range(10_000)]}
+    import_catalogue(shop, many)
+    assert len(exported(shop)["products"]) == 10_000 and len(listed(shop)) == 500 and product(shop, "p09999").json["price"] == money(9_999)
+    more = import_fails(shop, "more.json", json.dumps({"products": [*many["products"], {"id": "q", "kind": "goods", "title": "One more", "price": money(1)}]}))
+    assert "10000" in more, more
 
 
 def test_products_are_edited_in_a_spreadsheet_and_the_notes_about_channels_stay(make_shop):
@@ -136,7 +146,10 @@ def test_a_removed_product_cannot_be_bought_and_what_was_bought_stays(shop):
     add_product(shop, "removed", stock=2)
     ann = viewer(shop, "ann.removed", balance=1_000)
     made = bought(shop, ann, "removed", 500)["purchase"]
-    version_after(ctl_of(shop, "catalogue", "remove", "removed"))
+    version = version_after(ctl_of(shop, "catalogue", "remove", "removed"))
+    for unknown in ("removed", "x", "A/b"):
+        assert run_ctl_of(shop, "catalogue", "remove", unknown).returncode != 0, unknown
+    assert shop.admin("/catalogue").header("ETag") == f'"{version}"', "what is not there is not removed"
     assert refused(product(shop, "removed"), 404, "product-unknown") and refused(buy(shop, ann, "removed", 500), 404, "product-unknown")
     assert ask(shop, "GET", f"/purchases/{made['id']}", ann["access_token"]).json == made
     add_product(shop, "removed", stock=1)
@@ -229,9 +242,13 @@ def test_the_books_are_checked_and_exported_and_each_transaction_sums_to_zero(ma
 def test_the_books_are_read_over_many_pages(make_shop):
     shop = make_shop()
     viewer(shop, "ann")
-    for number in range(1, 1_002):
-        answer = fetch(shop.admin_url + "/accounts/ann/balance", "POST", {"Idempotency-Key": str(number)}, b'{"money":{"amount":1,"currency":"EUR"},"reason":"a cent"}')
-        assert answer.status == 200
+    body = b'{"money":{"amount":1,"currency":"EUR"},"reason":"a cent"}'
+
+    def pay_in(number):
+        return fetch(shop.admin_url + "/accounts/ann/balance", "POST", {"Idempotency-Key": str(number)}, body).status
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(pay_in, range(1_001))) == {200}
     assert ctl_of(shop, "books", "--check").startswith("1001 transactions, all correct\n")
     assert ctl_of(shop, "books", "--export").count("\n") == 1 + 2 * 1_001
     assert check_books(shop) == {"operator": "EUR -10.01", "viewers": "EUR 10.01"}
