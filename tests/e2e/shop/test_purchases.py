@@ -269,7 +269,8 @@ def test_a_pending_purchase_is_settled_by_an_operator(shop):
     add_channel(shop, "till-bench", "bench")
     add_product(shop, "till-scarf", stock=2)
     ann = viewer(shop, "ann.till")
-    answer = buy(shop, ann, "till-bench", 500, method="till")
+    key = new_key()
+    answer = buy(shop, ann, "till-bench", 500, key=key, method="till")
     pending = answer.json["purchase"]
     assert answer.status == 202 and pending["state"] == "pending" and pending["deadline"] > pending["created_at"] and "decided_at" not in pending
     assert state_of(shop, "bench", answer.json["access_token"]) == "locked" and entitlements(shop, ann) == []
@@ -277,6 +278,9 @@ def test_a_pending_purchase_is_settled_by_an_operator(shop):
     paid = purchase(shop, ann, pending["id"]).json
     assert paid["state"] == "paid" and "deadline" not in paid and paid["decided_at"] >= paid["created_at"]
     assert state_of(shop, "bench", refresh(shop, ann["refresh_token"]).json["access_token"]) == "owned"
+    repeated = buy(shop, ann, "till-bench", 500, key=key, method="till")
+    assert repeated.status == 202 and repeated.json["purchase"] == pending, "a key has the answer that was given first"
+    assert state_of(shop, "bench", repeated.json["access_token"]) == "owned"
     ctl_of(shop, "purchases", "paid", pending["id"])
     wrong = run_ctl_of(shop, "purchases", "failed", pending["id"], "--reason", "no money")
     assert wrong.returncode != 0 and "paid" in wrong.stderr

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from harness.accounts_api import refused
 from harness.event import KEYS, merged, process_config
@@ -94,6 +95,18 @@ def test_products_are_edited_in_a_spreadsheet_and_the_notes_about_channels_stay(
     assert after["channels"] == before["channels"] and [entry["id"] for entry in after["products"]] == ["bench", "scarf", "season"]
     assert after["products"][0]["price"] == money(600) and after["products"][1:] == before["products"][1:3]
     assert channels(shop).json["channels"][1]["price"] == money(600)
+
+
+def test_the_examples_of_the_documentation_can_be_imported(make_shop):
+    shop = make_shop()
+    text = (Path(__file__).parents[3] / "docs/shop.md").read_text()
+    examples = dict(re.findall(r"^```(json|csv)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    import_catalogue(shop, examples["json"], "example.json")
+    notes = exported(shop)["channels"]
+    assert listed(shop) == ["bench", "scarf", "season"] and channels(shop).json["channels"][1]["now"] == "Warm-up"
+    import_catalogue(shop, examples["csv"], "example.csv")
+    assert listed(shop) == ["bench", "programme", "scarf", "season"] and exported(shop)["channels"] == notes
+    assert product(shop, "scarf").json["options"] == [{"id": "red", "title": "Red", "left": 100}, {"id": "blue", "title": "Blue"}]
 
 
 def test_each_wrong_line_of_a_file_is_named_and_nothing_is_changed(make_shop):
