@@ -3,6 +3,7 @@ import pytest
 from harness.accounts_api import ask
 from harness.kills import answered, until_killed
 from harness.operator_cli import ctl_of
+from harness.raw_client import fetch
 from harness.shop import add_channel, add_product, balance, buy, check_books, entitlements, make_vouchers, money, new_key, product, purchases, redeem, viewer
 from harness.waiting import in_gate, wait_until
 
@@ -47,44 +48,61 @@ def check_account(program, tokens, viewer, price):
     """Every key has a purchase of its own, and the balance lacks what they cost."""
     found = purchases(program, tokens)
     assert sorted(entry["id"] for entry in found) == sorted(viewer.outcomes.values()), "a purchase was lost or made twice"
-    assert all(entry["total"] == money(price) for entry in found)
+    assert all((entry["total"], entry["state"]) == (money(price), "paid") for entry in found)
     paid = sum(entry["total"]["amount"] for entry in found if entry["method"] == "balance")
     assert balance(program, tokens) + paid == PAID_IN
     return len(found)
 
 
+class ViewerAtTheTill(Viewer):
+    """Orders, and pays at the till, where an operator repeats the settlement until it is answered."""
+
+    def __init__(self, program, tokens):
+        super().__init__(lambda key: buy(program, tokens, "scarf", 300, key=key, method="till"), identifier_of)
+        self.program, self.unsettled = program, None
+
+    def step(self):
+        if self.unsettled is None:
+            super().step()
+            self.unsettled = list(self.outcomes.values())[-1]
+        settled = answered(fetch(f"{self.program.admin_url}/purchases/{self.unsettled}/settle", "POST", (), b'{"paid":true}'))
+        assert settled.status == 200 and settled.json["state"] == "paid", (settled, settled.body)
+        self.unsettled = None
+
+
 def test_purchases_and_vouchers_that_are_repeated_until_they_are_answered_are_carried_out_once(killed_shop):
     add_product(killed_shop, "scarf", price=money(300), stock=STOCK)
     add_product(killed_shop, "pass", price=money(500), kind="pass", channels="all", valid_for="1d")
-    accounts = [viewer(killed_shop, f"user{number}", balance=PAID_IN) for number in range(4)]
+    ann, bob, eve = (viewer(killed_shop, login, balance=PAID_IN) for login in ("ann", "bob", "eve"))
     codes = [code for _ in range(ROUNDS // 10) for code in make_vouchers(killed_shop, 7, count=VOUCHERS // 10)[1]]
     by_key = {}
 
     def redeem_next(key):
-        return redeem(killed_shop, accounts[3], by_key.setdefault(key, codes[len(by_key)]), key=key)
+        return redeem(killed_shop, eve, by_key.setdefault(key, codes[len(by_key)]), key=key)
 
-    viewers = [Viewer(lambda key: buy(killed_shop, accounts[0], "scarf", 300, key=key), identifier_of),
-               Viewer(lambda key: buy(killed_shop, accounts[1], "pass", 500, key=key), identifier_of),
-               Viewer(lambda key: buy(killed_shop, accounts[2], "scarf", 300, key=key, method="till"), identifier_of),
-               Viewer(redeem_next, lambda answer: answer["balance"]["amount"])]
-    unanswered = 0
+    of_ann = Viewer(lambda key: buy(killed_shop, ann, "scarf", 300, key=key), identifier_of)
+    of_bob = ViewerAtTheTill(killed_shop, bob)
+    of_eve = Viewer(redeem_next, lambda answer: answer["balance"]["amount"])
+    unanswered = passes = 0
     for number in range(ROUNDS):
-        until_killed(killed_shop, len(viewers), lambda worker, _: viewers[worker].step(), 5 + number % 17)
+        kim = viewer(killed_shop, f"kim{number}", balance=PAID_IN)   # an account has so many passes at once
+        of_kim = Viewer(lambda key, kim=kim: buy(killed_shop, kim, "pass", 500, key=key), identifier_of)
+        viewers = [of_ann, of_bob, of_eve, of_kim]
+        until_killed(killed_shop, len(viewers), lambda worker, _, viewers=viewers: viewers[worker].step(), 5 + number % 17)
         for one in viewers:
             unanswered += one.open_key is not None
             one.step()   # the request that was not answered, if there was one
             one.repeat(list(one.outcomes)[number % len(one.outcomes)])
             one.repeat(list(one.outcomes)[-1])
-        scarves = check_account(killed_shop, accounts[0], viewers[0], 300)
-        passes = check_account(killed_shop, accounts[1], viewers[1], 500)
-        reserved = check_account(killed_shop, accounts[2], viewers[2], 300)
-        redeemed = len(viewers[3].outcomes)
-        assert balance(killed_shop, accounts[3]) == PAID_IN + 7 * redeemed and sorted(viewers[3].outcomes.values()) == [PAID_IN + 7 * n for n in range(1, redeemed + 1)]
-        wait_until(lambda: product(killed_shop, "scarf").json["left"] == STOCK - scarves - reserved, 5, "the goods that are left")
-        found = entitlements(killed_shop, accounts[1])
-        assert len(found) == passes and all(before["until"] == after["from"] for before, after in zip(found, found[1:])), "each pass continues the one before"
+        scarves, at_till, redeemed = check_account(killed_shop, ann, of_ann, 300), check_account(killed_shop, bob, of_bob, 300), len(of_eve.outcomes)
+        passes += check_account(killed_shop, kim, of_kim, 500)
+        assert balance(killed_shop, eve) == PAID_IN + 7 * redeemed and sorted(of_eve.outcomes.values()) == [PAID_IN + 7 * n for n in range(1, redeemed + 1)]
+        wait_until(lambda: product(killed_shop, "scarf").json["left"] == STOCK - scarves - at_till, 5, "the goods that are left")
+        found = entitlements(killed_shop, kim)
+        assert len(found) == len(of_kim.outcomes) and all(before["until"] == after["from"] for before, after in zip(found, found[1:])), "each pass continues the one before"
         ledgers = check_books(killed_shop)
-        assert ledgers["sales"] == f"EUR {(300 * scarves + 500 * passes) / 100:.2f}" and ledgers["vouchers"] == f"EUR -{7 * redeemed / 100:.2f}"
+        assert ledgers["sales"] == f"EUR {(300 * (scarves + at_till) + 500 * passes) / 100:.2f}"
+        assert ledgers["till"] == f"EUR -{300 * at_till / 100:.2f}" and ledgers["vouchers"] == f"EUR -{7 * redeemed / 100:.2f}"
     assert unanswered > 0, "no kill met a request"
 
 
