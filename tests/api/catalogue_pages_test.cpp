@@ -36,8 +36,8 @@ shop::ListedProduct product(std::string id, shop::ProductKind kind, std::int64_t
   return listed;
 }
 
-base::json::Value channels_page(const shop::CatalogueView& catalogue, const contracts::AccountClaims* claims = nullptr,
-                                base::WallTime now = kListedAt, Language language = Language::en) {
+base::json::Value channel_page(const shop::CatalogueView& catalogue, const contracts::AccountClaims* claims = nullptr,
+                               base::WallTime now = kListedAt, Language language = Language::en) {
   const auto channels = listed_channels(paid_and_free(), {}, catalogue, now);
   auto value = base::json::parse(channels_document(channels, language, claims, now));
   REQUIRE(value);
@@ -58,7 +58,7 @@ std::string joined_products(const base::json::Value& channel) {
 }  // namespace
 
 TEST_CASE("channels are listed in their order, with the URL for a player and without their source") {
-  const auto page = channels_page({});
+  const auto page = channel_page({});
   CHECK(channel_in(page, 0).text("id") == "free");
   CHECK(channel_in(page, 0).text("title") == "Free for all");
   CHECK(channel_in(page, 0).text("playback_url") == "/live/free/index.m3u8");
@@ -72,8 +72,8 @@ TEST_CASE("channels are listed in their order, with the URL for a player and wit
 
 TEST_CASE("a paid channel is locked without an account, and owned by an account with it") {
   auto claims = contracts::AccountClaims{1, 2, 0, 4'000'000'000, {{"main", 0, 0}}};
-  const auto locked = channels_page({});
-  const auto owned = channels_page({}, &claims);
+  const auto locked = channel_page({});
+  const auto owned = channel_page({}, &claims);
   CHECK(channel_in(locked, 0).text("state") == "free");
   CHECK(channel_in(locked, 0).flag("is_playable") == true);
   CHECK(channel_in(locked, 1).text("state") == "locked");
@@ -82,7 +82,7 @@ TEST_CASE("a paid channel is locked without an account, and owned by an account 
   CHECK(channel_in(owned, 1).flag("is_playable") == true);
   CHECK(channel_in(owned, 2).text("state") == "locked");
   claims.channels = {{"", 0, 0}};
-  CHECK(channel_in(channels_page({}, &claims), 2).text("state") == "owned");
+  CHECK(channel_in(channel_page({}, &claims), 2).text("state") == "owned");
 }
 
 TEST_CASE("a channel costs what its cheapest product of kind channel costs, and others count without one") {
@@ -95,7 +95,7 @@ TEST_CASE("a channel costs what its cheapest product of kind channel costs, and 
   auto hidden = product("hidden", shop::ProductKind::channel, 1, {"main"});
   hidden.product.is_on_sale = false;
   catalogue.products.push_back(hidden);
-  const auto page = channels_page(catalogue);
+  const auto page = channel_page(catalogue);
   CHECK(channel_in(page, 1).find("price")->whole("amount") == 500);
   CHECK(channel_in(page, 2).find("price")->whole("amount") == 300);
   CHECK(joined_products(channel_in(page, 1)) == "both dear main season ");
@@ -107,7 +107,7 @@ TEST_CASE("what the catalogue says about a channel is listed in the language of 
   shop::CatalogueView catalogue;
   catalogue.channels = {
       {"main", {"Main stage", "Главная сцена"}, "/posters/main.jpg", {"Opening", ""}, kListedAt + 1min}};
-  const auto ru = channels_page(catalogue, nullptr, kListedAt, Language::ru);
+  const auto ru = channel_page(catalogue, nullptr, kListedAt, Language::ru);
   CHECK(channel_in(ru, 1).text("title") == "Главная сцена");
   CHECK(channel_in(ru, 1).text("now") == "Opening");
   CHECK(channel_in(ru, 1).text("poster") == "/posters/main.jpg");
