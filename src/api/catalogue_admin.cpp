@@ -1,5 +1,6 @@
 #include "api/catalogue_admin.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -45,13 +46,25 @@ http::Response import_problem(const std::vector<shop::ImportError>& errors) {
   });
 }
 
+bool has_product(const shop::CatalogueView& view, std::string_view id) {
+  return std::any_of(view.products.begin(), view.products.end(),
+                     [&](const auto& listed) { return listed.product.id == id; });
+}
+
+bool has_note(const shop::CatalogueView& view, std::string_view channel) {
+  return std::any_of(view.channels.begin(), view.channels.end(),
+                     [&](const auto& note) { return note.channel == channel; });
+}
+
 http::Response wrong_document(const std::string& why) { return http::problem(http::problems::bad_request, why); }
 
 }  // namespace
 
 std::vector<runtime::Route> CatalogueAdmin::routes() {
-  const auto erase = [this](auto list) {
-    return [this, list](auto& worker, auto exchange, const auto& parameters) {
+  const auto erase = [this](auto list, auto is_known) {
+    return [this, list, is_known](auto& worker, auto exchange, const auto& parameters) {
+      if (!is_known(*pages_.get()->catalogue, parameters["id"]))
+        return exchange->reply(shop_problem(exchange->request(), {shop::ShopFailure::not_found}));
       shop::CatalogueChange order;
       (order.*list).emplace_back(parameters["id"]);
       change(worker, std::move(exchange), std::move(order));
@@ -74,8 +87,8 @@ std::vector<runtime::Route> CatalogueAdmin::routes() {
            [this](auto& worker, auto exchange, const auto& parameters) {
              put_channel(worker, std::move(exchange), std::string(parameters["id"]));
            }},
-          {{Method::del}, "/catalogue/products/{id}", erase(&shop::CatalogueChange::erased_products)},
-          {{Method::del}, "/catalogue/channels/{id}", erase(&shop::CatalogueChange::erased_channels)}};
+          {{Method::del}, "/catalogue/products/{id}", erase(&shop::CatalogueChange::erased_products, has_product)},
+          {{Method::del}, "/catalogue/channels/{id}", erase(&shop::CatalogueChange::erased_channels, has_note)}};
 }
 
 void CatalogueAdmin::show(Exchange exchange) {

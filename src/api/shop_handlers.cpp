@@ -48,9 +48,9 @@ shop::ShopAnswered<T> reply_privately(DeferredReply reply, Write write) {
 }  // namespace
 
 http::Response channel_list(const http::Request& request, const CataloguePageSet& pages) {
-  auto response = localized_page(request, pages.channel_pages);
+  auto response = answer_with(request, pages.channel_pages[static_cast<std::size_t>(language_of(request))]);
   response.headers.add("Vary", "Authorization");
-  return response;
+  return in_clients_language(request, std::move(response));
 }
 
 ShopHandlers::ShopHandlers(accounts::AccountService& service, shop::ShopService& shop, SessionGate& gate,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/account_problems.h"
 #include "api/localized.h"
 #include "api/page_query.h"
 #include "api/shop_documents.h"
@@ -48,8 +49,6 @@ ShopProblem problem_of_order(const shop::RefusedOrder& order) {
               {to_text(order.price) + " is missing", "не хватает " + to_text(order.price)}};
     case ShopRefusal::balance_limit:
       return {problems::balance_limit, {"the balance would be too large", "баланс станет слишком большим"}};
-    case ShopRefusal::account_unknown:
-      return {problems::logged_out, {"the account does not exist any more", "учётной записи больше нет"}};
     case ShopRefusal::key_reused:
       return {
           problems::idempotency_key_reused,
@@ -100,6 +99,8 @@ ShopProblem problem_of_failure(const shop::ShopError& error) {
 }  // namespace
 
 http::Response shop_problem(const http::Request& request, const shop::ShopError& error) {
+  if (error.what == ShopFailure::refused && error.order.why == ShopRefusal::account_unknown)
+    return problem_of(request, {accounts::Refusal::logged_out, "", {}});  // a 401 has more headers
   if (error.what == ShopFailure::refused) {
     const auto told = problem_of_order(error.order);
     return problem(request, told.type, told.detail,
