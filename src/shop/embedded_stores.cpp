@@ -94,13 +94,8 @@ class EmbeddedShopStore final : public ShopStore {
     view<std::vector<JournalTransaction>>([from, limit](ReadTransaction& t) { return journal_in(t, from, limit); },
                                           std::move(done));
   }
-  void forget_keys(base::WallTime now, Done<void> done) override {
-    tables_->write(
-        [now](WriteTransaction& t) -> base::Status {
-          forget_outcomes(t, now);
-          return {};
-        },
-        std::move(done));
+  void forget_keys(base::WallTime now, Done<std::size_t> done) override {
+    change<std::size_t>([now](WriteTransaction& t) { return forget_outcomes(t, now); }, std::move(done));
   }
   base::Status health() const override { return tables_->health(); }
 

@@ -219,26 +219,6 @@ std::optional<FormerPrice> former_price_of_record(std::string_view text) {
   return record.result(std::move(former));
 }
 
-std::string to_record(const RefusedOrder& refused) {
-  Writer w;
-  w.begin_object().member("why", to_string(refused.why)).member("left", refused.left);
-  write_money(w, "price", refused.price);
-  return w.member("state", to_string(refused.state)).end_object().take();
-}
-
-std::optional<RefusedOrder> refused_order_of_record(std::string_view text) {
-  JsonRecord record(text);
-  RefusedOrder refused;
-  const auto why = std::find_if(kShopRefusals.begin(), kShopRefusals.end(),
-                                [name = record.text("why")](const auto& r) { return r.second == name; });
-  if (why == kShopRefusals.end()) return std::nullopt;
-  refused.why = why->first;
-  refused.left = record.number("left");
-  refused.price = money_in(record, "price");
-  refused.state = purchase_state_in(record);
-  return record.result(std::move(refused));
-}
-
 std::string to_record(const BalanceChange& change) {
   Writer w;
   w.begin_object();
@@ -258,8 +238,7 @@ std::optional<BalanceChange> balance_change_of_record(std::string_view text) {
 std::string to_record(const StoredOutcome& outcome) {
   Writer w;
   w.begin_object().member("fingerprint", outcome.fingerprint).member("at", milliseconds_of(outcome.at));
-  w.member("record", outcome.record);
-  return w.member("is_refusal", outcome.is_refusal).end_object().take();
+  return w.member("record", outcome.record).end_object().take();
 }
 
 std::optional<StoredOutcome> stored_outcome_of_record(std::string_view text) {
@@ -268,7 +247,6 @@ std::optional<StoredOutcome> stored_outcome_of_record(std::string_view text) {
   outcome.fingerprint = record.text("fingerprint");
   outcome.at = record.time("at");
   outcome.record = record.text("record");
-  outcome.is_refusal = record.flag("is_refusal");
   return record.result(std::move(outcome));
 }
 

@@ -132,9 +132,12 @@ void ShopService::tick() {
     }
     done(0);
   });
-  if (clock_.steady_now() - last_forgetting_ < kForgettingInterval) return;
+  if (!has_more_to_forget_.exchange(false) && clock_.steady_now() - last_forgetting_ < kForgettingInterval) return;
   last_forgetting_ = clock_.steady_now();
-  store_->forget_keys(now(), [](const base::Status&) {});
+  store_->forget_keys(now(), [this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<std::size_t> n) {
+    if (n && *n == kMaxForgottenKeys) has_more_to_forget_ = true;
+    done(0);
+  });
 }
 
 void ShopService::read_catalogue() {
@@ -164,7 +167,7 @@ Done<Outcome<T>> ShopService::on_outcome(std::shared_ptr<Progress> progress, Sho
     if (progress) progress->end();
     if (!outcome) return done(shop_failure(outcome.error()));
     if (const auto* refused = std::get_if<RefusedOrder>(&outcome->result)) {
-      if (!outcome->is_repeated) refused_.add();
+      refused_.add();
       return done(shop_failure(*refused));
     }
     done(std::move(*outcome));

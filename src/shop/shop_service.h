@@ -133,6 +133,7 @@ class ShopService {
   base::Counter paid_, pending_, failed_, refunded_, refused_, vouchers_;
   std::atomic<bool> catalogue_is_stale_{false};
   base::SteadyTime last_forgetting_{};
+  std::atomic<bool> has_more_to_forget_{false};
   OnCatalogue on_catalogue_;
   const std::shared_ptr<KeysInProgress> keys_ = std::make_shared<KeysInProgress>();
   base::OpenCalls calls_;

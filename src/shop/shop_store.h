@@ -43,7 +43,7 @@ enum class ShopRefusal {
   purchase_unknown,
   wrong_state,      // the purchase is not pending, or not paid; `state` is its own
   voucher_unknown,  // wrong, expired or void
-  voucher_used,
+  voucher_used,     // also when it has expired or is void since
 };
 
 std::string_view to_string(ShopRefusal);
@@ -56,19 +56,21 @@ struct RefusedOrder {
   bool operator==(const RefusedOrder&) const = default;
 };
 
-/// A request that an app may repeat without being carried out twice. The outcome, a refusal included, is kept for
-/// kKeyLifetime and reported again for the same key and fingerprint.
+/// A request that an app may repeat without being carried out twice. What a request has done is kept for at least
+/// kKeyLifetime and reported again for the same key and fingerprint. A refusal has changed nothing and is not kept: a
+/// repeated request is decided again.
 struct IdempotencyKey {
   std::string key;          // chosen by the client
   std::string fingerprint;  // of the request: equal only for the same one
 };
 
 inline constexpr std::chrono::hours kKeyLifetime{24};
+inline constexpr std::size_t kMaxForgottenKeys = 2'000;  // by one forget_keys()
 
 template <class T>
 struct Outcome {
   std::variant<T, RefusedOrder> result;
-  bool is_repeated = false;  // it was carried out before, for the same key
+  bool is_repeated = false;  // it was carried out before, for the same key; never of a refusal
 };
 
 /// How a method of payment settles a purchase.
@@ -211,8 +213,9 @@ class ShopStore {
 
   /// At most `limit` transactions from this number on.
   virtual void journal(std::uint64_t from, std::size_t limit, Done<std::vector<JournalTransaction>>) = 0;
-  /// Erases the outcomes that are older than kKeyLifetime, some of them if they are many.
-  virtual void forget_keys(base::WallTime now, Done<void>) = 0;
+  /// Erases outcomes that are older than kKeyLifetime, the oldest first and at most kMaxForgottenKeys of them. Reports
+  /// their number.
+  virtual void forget_keys(base::WallTime now, Done<std::size_t>) = 0;
 
   /// Whether the engine can write, for /readyz.
   virtual base::Status health() const = 0;

@@ -138,8 +138,7 @@ class ShopModel {
       return again;
     }
     T outcome = step();
-    const auto* why = std::get_if<shop::RefusedOrder>(&outcome.result);
-    if (why && why->why == shop::ShopRefusal::account_unknown) return outcome;
+    if (std::holds_alternative<shop::RefusedOrder>(outcome.result)) return outcome;
     fingerprints_[place] = key.fingerprint;
     keys[place] = {key.fingerprint, outcome};
     return outcome;

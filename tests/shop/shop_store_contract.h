@@ -254,8 +254,8 @@ class OpenedShop {
   shop::Outcome<shop::BalanceChange> redeem(shop::VoucherRedemption redemption) {
     return value<shop::Outcome<shop::BalanceChange>>([&](auto done) { store().redeem(std::move(redemption), done); });
   }
-  void forget_keys(base::WallTime now) {
-    value<void>([&](auto done) { store().forget_keys(now, done); });
+  std::size_t forget_keys(base::WallTime now) {
+    return value<std::size_t>([&](auto done) { store().forget_keys(now, done); });
   }
 
   std::vector<shop::JournalTransaction> journal(std::uint64_t from, std::size_t limit) {
