@@ -4,6 +4,7 @@
 #include "accounts/embedded_account_store.h"
 #include "shop/embedded_books.h"
 #include "shop/embedded_catalogue.h"
+#include "shop/embedded_entitlements.h"
 #include "shop/embedded_purchases.h"
 #include "shop/embedded_stores.h"
 #include "shop/embedded_vouchers.h"
@@ -20,6 +21,16 @@ constexpr AccountId kKeysOfOperators = 0;  // the owner of their idempotency key
 /// As the records hold a time.
 base::WallTime whole_milliseconds(base::WallTime time) { return std::chrono::floor<std::chrono::milliseconds>(time); }
 
+/// Whether the amount is between `least` and kMaxAmount, of a currency.
+bool is_amount(const Money& money, std::int64_t least) {
+  return is_currency(money.currency) && money.amount >= least && money.amount <= kMaxAmount;
+}
+
+tl::unexpected<base::Error> wrong_amount() {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::client,
+                       "the currency must be three capital letters, and the amount at most 10^15");
+}
+
 /// Any thread; the transactional store locks inside.
 class EmbeddedShopStore final : public ShopStore {
  public:
@@ -29,9 +40,8 @@ class EmbeddedShopStore final : public ShopStore {
     view<CatalogueView>([](ReadTransaction& t) { return catalogue_in(t); }, std::move(done));
   }
   void change_catalogue(CatalogueChange change, Done<std::uint64_t> done) override {
-    store::write_and_report<std::uint64_t>(
-        *tables_, [change = std::move(change)](WriteTransaction& t) { return change_catalogue_in(t, change); },
-        std::move(done));
+    this->change<std::uint64_t>(
+        [change = std::move(change)](WriteTransaction& t) { return change_catalogue_in(t, change); }, std::move(done));
   }
 
   void purchase(PurchaseOrder order, Done<Outcome<Purchase>> done) override {
@@ -70,9 +80,11 @@ class EmbeddedShopStore final : public ShopStore {
     view<std::vector<Money>>([account](ReadTransaction& t) { return balances_in(t, account); }, std::move(done));
   }
   void adjust_balance(BalanceAdjustment adjustment, Done<Outcome<BalanceChange>> done) override {
+    if (!is_amount(adjustment.money, -kMaxAmount)) return done(wrong_amount());
     once<BalanceChange>(kKeysOfOperators, std::move(adjustment), adjust_balance_in, std::move(done));
   }
   void create_vouchers(VoucherBatch batch, std::vector<std::string> code_hashes, Done<void> done) override {
+    if (!is_amount(batch.money, 1)) return done(wrong_amount());
     batch.created = whole_milliseconds(batch.created);
     batch.expires = whole_milliseconds(batch.expires);
     tables_->write([batch = std::move(batch), hashes = std::move(code_hashes)](
@@ -101,14 +113,17 @@ class EmbeddedShopStore final : public ShopStore {
 
  private:
   template <class T>
-  void change(std::function<T(WriteTransaction&)> work, Done<T> done) {
-    store::write_and_report<T>(
-        *tables_, [work = std::move(work)](WriteTransaction& t) -> base::Result<T> { return work(t); },
-        std::move(done));
+  void change(std::function<base::Result<T>(WriteTransaction&)> work, Done<T> done) {
+    store::write_and_report<T>(*tables_, std::move(work), std::move(done));
   }
   template <class T>
-  void view(std::function<T(ReadTransaction&)> work, Done<T> done) {
-    store::read_and_report<T>(*tables_, std::move(work), std::move(done));
+  void view(std::function<base::Result<T>(ReadTransaction&)> work, Done<T> done) {
+    auto seen = std::make_shared<std::optional<base::Result<T>>>();
+    tables_->read([work = std::move(work), seen](ReadTransaction& t) { seen->emplace(work(t)); },
+                  [seen, done = std::move(done)](base::Status status) {
+                    if (!status) return done(tl::unexpected(std::move(status.error())));
+                    done(std::move(**seen));
+                  });
   }
   /// Carries the request out, unless its idempotency key was used before.
   template <class T, class Request>
@@ -134,8 +149,8 @@ base::Result<EmbeddedStores> open_embedded_stores(const std::string& directory, 
   options.name = "tribune accounts";
   for (const auto table : accounts::account_tables()) options.tables.emplace_back(table);
   for (const auto table :
-       {kProducts, kFormerPrices, kChannelNotes, kSalesCounts, kPurchases, kPurchasePlaces, kPending, kEntitlements,
-        kOutcomes, kOutcomeTimes, kBalances, kJournal, kVoucherCodes, kVoucherBatches, kShopCounters})
+       {kProducts, kFormerPrices, kChannelNotes, kSalesCounts, kPurchases, kPurchasePlaces, kPending, kPendingOfAccount,
+        kEntitlements, kOutcomes, kOutcomeTimes, kBalances, kJournal, kVoucherCodes, kVoucherBatches, kShopCounters})
     options.tables.emplace_back(table);
   options.max_bytes = max_bytes;
   auto tables = store::TransactionalStore::open(options, log);

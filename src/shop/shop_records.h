@@ -7,9 +7,19 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "shop/shop_store.h"
 
 namespace tribune::shop {
+
+/// For a record that exists and has a wrong text: it must not count as one that does not exist.
+tl::unexpected<base::Error> unreadable_record(std::string_view table, std::string_view key);
+
+/// A time in a key: the order of keys is that of times.
+std::string time_key(base::WallTime);
+
+/// A record that is a whole number.
+std::optional<std::int64_t> number_of_record(std::string_view text);
 
 /// The price of a product before the present one.
 struct FormerPrice {

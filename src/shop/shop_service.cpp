@@ -33,7 +33,7 @@ tl::unexpected<ShopError> shop_failure(const base::Error& error) {
   switch (error.kind) {
     case base::ErrorKind::conflict: return shop_failure(ShopFailure::conflict, error.text);
     case base::ErrorKind::not_found: return shop_failure(ShopFailure::not_found, error.text);
-    case base::ErrorKind::invalid_input: return shop_failure(ShopFailure::wrong_cursor, error.text);
+    case base::ErrorKind::invalid_input: return shop_failure(ShopFailure::invalid, error.text);
     case base::ErrorKind::too_large:
       if (error.fault == base::Fault::client) return shop_failure(ShopFailure::too_large, error.text);
       break;
@@ -248,7 +248,13 @@ void ShopService::redeem(AccountId account, const std::string& code, std::string
 }
 
 void ShopService::purchases(AccountId account, std::string from, std::size_t limit, ShopAnswered<PurchasePage> done) {
-  store_->purchases(account, std::move(from), limit, on_value<PurchasePage>(std::move(done)));
+  store_->purchases(account, std::move(from), limit,
+                    on_value<PurchasePage>([done = std::move(done)](ShopAnswer<PurchasePage> page) {
+                      // The cursor is the only value that the store can find invalid.
+                      if (!page && page.error().what == ShopFailure::invalid)
+                        page.error().what = ShopFailure::wrong_cursor;
+                      done(std::move(page));
+                    }));
 }
 
 void ShopService::purchase_by_id(PurchaseId id, ShopAnswered<Purchase> done) {
@@ -277,16 +283,11 @@ static ShopAnswered<Outcome<T>> without_repetition(ShopAnswered<T> done) {
 }
 
 void ShopService::settle(PurchaseId id, bool is_paid, std::string reason, ShopAnswered<Purchase> done) {
-  PaymentResult result{id, is_paid, "", std::move(reason), now()};
-  purchase_by_id(id, [this, result = std::move(result), done = std::move(done)](ShopAnswer<Purchase> purchase) mutable {
-    if (!purchase) return done(tl::unexpected(std::move(purchase.error())));
-    const auto* method = payment_method(purchase->method);
-    result.ledger = method == nullptr || method->ledger.empty() ? kTill : method->ledger;
-    store_->settle(std::move(result), on_outcome<Purchase>(nullptr, [this, done = std::move(done)](auto outcome) {
-                     if (outcome) note(*outcome);
-                     without_repetition<Purchase>(done)(std::move(outcome));
-                   }));
-  });
+  store_->settle({id, is_paid, std::move(reason), now()},
+                 on_outcome<Purchase>(nullptr, [this, done = std::move(done)](auto outcome) {
+                   if (outcome) note(*outcome);
+                   without_repetition<Purchase>(done)(std::move(outcome));
+                 }));
 }
 
 void ShopService::refund(PurchaseId id, std::string reason, bool restocks, std::string idempotency_key,

@@ -29,6 +29,7 @@ enum class ShopFailure {
   in_progress,     // a request with this idempotency key has not been answered yet
   conflict,        // the catalogue was changed at the same time; `text` names its version
   too_large,       // the catalogue would have too many entries
+  invalid,         // a value that is out of bounds; `text` says which
   wrong_cursor,    // no page begins there
   not_found,
   unavailable,  // the store cannot write or is overloaded, with retry_after

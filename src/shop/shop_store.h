@@ -30,15 +30,18 @@ using Done = std::function<void(base::Result<T>)>;
 
 /// Why an order is refused. Nothing was changed.
 enum class ShopRefusal {
-  product_unknown,       // or not on sale
-  option_unknown,        // the product has options and the order names none of them, or the reverse
-  quantity,              // other kinds than goods are sold one at a time; or the total is beyond kMaxAmount
-  price_changed,         // `price` is the present one
-  sold_out,              // `left` pieces are left, fewer than ordered
-  already_owned,         // the account has it without end, or until the same fixed date
+  product_unknown,  // or not on sale
+  option_unknown,   // the product has options and the order names none of them, or the reverse
+  quantity,         // other kinds than goods are sold one at a time; or the total is beyond kMaxAmount
+  price_changed,    // `price` is the present one
+  sold_out,         // `left` pieces are left, fewer than ordered
+  /// is_already_owned() by what the account has; for an order that is paid later also by what the account would have
+  /// once its pending purchases without valid_for are paid.
+  already_owned,
+  limit_reached,         // the account has kMaxEntitlements, or kMaxPendingPurchases for an order that is paid later
   balance_insufficient,  // `price` is what is missing
   balance_limit,         // the balance would be more than kMaxAmount
-  account_unknown,       // it was deleted; or it is not active, for purchases and vouchers
+  account_unknown,       // it was deleted, or never existed; or it is not active, for purchases and vouchers
   key_reused,            // the idempotency key was used for another request
   purchase_unknown,
   wrong_state,      // the purchase is not pending, or not paid; `state` is its own
@@ -96,9 +99,8 @@ struct PurchaseOrder {
 /// The end of a pending purchase.
 struct PaymentResult {
   PurchaseId purchase = 0;
-  bool is_paid = false;
-  std::string ledger;  // from which the money came, when it is paid: kTill
-  std::string reason;  // of a failure
+  bool is_paid = false;  // the money came from the ledger of the purchase's payment method
+  std::string reason;    // of a failure
   base::WallTime now{};
 };
 
@@ -110,7 +112,8 @@ struct RefundOrder {
   IdempotencyKey key;  // of all operators
 };
 
-/// A payment by an operator into the balance of an account, or with an amount below zero out of it.
+/// A payment by an operator into the balance of an account, or with an amount below zero out of it. The balance of a
+/// deleted account stays and can be paid out.
 struct BalanceAdjustment {
   AccountId account = 0;
   Money money;
@@ -151,7 +154,7 @@ struct CatalogueChange {
   bool keeps_channels = false;  // with replaces_all: notes about channels that are not put stay
   std::vector<Product> products;
   std::vector<ChannelNote> channels;
-  std::vector<std::string> erased_products, erased_channels;  // ids; unknown ones are ignored
+  std::vector<std::string> erased_products, erased_channels;  // ids; unknown and impossible ones are ignored
   std::optional<std::uint64_t> if_version;                    // only when the catalogue has this version
   std::chrono::milliseconds price_validity{0};                // for which a replaced price is still accepted
   base::WallTime now{};
@@ -188,7 +191,9 @@ class ShopStore {
   /// Buys: checks the order, reserves the goods, and pays from the balance or leaves the purchase pending. The price
   /// is accepted when it is the present one, or the one before it within its validity.
   virtual void purchase(PurchaseOrder, Done<Outcome<Purchase>>) = 0;
-  /// Ends a pending purchase as paid or failed. One that has this result already is reported as it is.
+  /// Ends a pending purchase as paid or failed. One that has this result already is reported as it is. A payment is
+  /// refused as already_owned when the account has bought the product otherwise meanwhile, and at kMaxEntitlements: the
+  /// purchase stays pending, and an operator gives the money back and fails it. The account may be blocked or deleted.
   virtual void settle(PaymentResult, Done<Outcome<Purchase>>) = 0;
   /// Fails the pending purchases whose deadline has passed, some of them if they are many. Reports their number.
   virtual void fail_overdue(base::WallTime now, Done<std::size_t>) = 0;
@@ -198,13 +203,18 @@ class ShopStore {
   virtual void find_purchase(PurchaseId, Done<std::optional<Purchase>>) = 0;
   /// Of one account; `from` is empty or `next` of the page before. Errors: invalid_input for another text.
   virtual void purchases(AccountId, std::string from, std::size_t limit, Done<PurchasePage>) = 0;
-  /// Those that are in effect at `now` or later, in the order of their purchase.
+  /// Those that are in effect at `now` or later, in the order of their purchase. Those that have ended a day ago are
+  /// erased.
   virtual void entitlements(AccountId, base::WallTime now, Done<std::vector<Entitlement>>) = 0;
 
   /// Of one account: a sum for each currency that it ever had.
   virtual void balances(AccountId, Done<std::vector<Money>>) = 0;
+  /// Errors: invalid_input, with the fault `client`, for a currency that is_currency() rejects and an amount beyond
+  /// kMaxAmount in either direction.
   virtual void adjust_balance(BalanceAdjustment, Done<Outcome<BalanceChange>>) = 0;
-  /// `batch.count` is the number of hashes. Errors: conflict when a batch has the id.
+  /// `batch.count` is the number of hashes. Errors: conflict when a batch has the id, a voucher has one of the hashes,
+  /// or a hash occurs twice; invalid_input, with the fault `client`, for a currency that is_currency() rejects and an
+  /// amount that is not 1 to kMaxAmount.
   virtual void create_vouchers(VoucherBatch, std::vector<std::string> code_hashes, Done<void>) = 0;
   virtual void voucher_batches(Done<std::vector<VoucherBatch>>) = 0;
   /// The vouchers of the batch that are not redeemed cannot be any more. Errors: not_found.

@@ -245,7 +245,7 @@ class RandomSteps {
 
   void settle() {
     const bool is_paid = !one_in(4);
-    const PaymentResult result{some_purchase(), is_paid, is_paid ? "till" : "", is_paid ? "" : "declined", now_};
+    const PaymentResult result{some_purchase(), is_paid, is_paid ? "" : "declined", now_};
     start("settle", model_.settle(result), [&](auto done) { shop_.store().settle(result, done); });
   }
 
@@ -423,7 +423,7 @@ TEST_CASE_TEMPLATE("random steps end as in a model of the shop, also after the s
   // The steps are of use only when they lead to each outcome.
   for (const auto why :
        {"pending", "paid", "failed", "refunded", "product_unknown", "option_unknown", "quantity", "price_changed",
-        "sold_out", "already_owned", "balance_insufficient", "balance_limit", "account_unknown", "key_reused",
-        "purchase_unknown", "wrong_state", "voucher_unknown", "voucher_used"})
+        "sold_out", "already_owned", "limit_reached", "balance_insufficient", "balance_limit", "account_unknown",
+        "key_reused", "purchase_unknown", "wrong_state", "voucher_unknown", "voucher_used"})
     CHECK_MESSAGE(seen.contains(why), std::string(why));
 }

@@ -159,6 +159,21 @@ TEST_CASE_TEMPLATE("products and notes are erased by id, and unknown ids are ign
   CHECK(noted_channels(shop.catalogue()) == std::vector<std::string>{"arena"});
 }
 
+TEST_CASE_TEMPLATE("ids to erase that no product or channel can have are ignored", Engine, SHOP_ENGINES) {
+  OpenedShop shop(Engine::open);
+  CatalogueChange change;
+  change.products = {goods_of("tea", 100), goods_of("cake", 300)};
+  change.channels = {note_of("arena")};
+  shop.change(change);
+  CatalogueChange erasure;
+  erasure.erased_products = {"", "tea", std::string(kMaxIdBytes + 1, 'a'), std::string(100'000, 'b'),
+                             std::string(1, 0)};
+  erasure.erased_channels = {std::string(1'000, 'c'), "", "arena"};
+  shop.change(erasure);
+  CHECK(listed_ids(shop.catalogue()) == std::vector<std::string>{"cake"});
+  CHECK(noted_channels(shop.catalogue()).empty());
+}
+
 TEST_CASE_TEMPLATE("a change that replaces all erases what it does not put", Engine, SHOP_ENGINES) {
   OpenedShop shop(Engine::open);
   CatalogueChange change;

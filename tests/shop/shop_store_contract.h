@@ -198,11 +198,11 @@ class OpenedShop {
     return value<shop::Outcome<shop::Purchase>>([&](auto done) { store().purchase(std::move(order), done); });
   }
   shop::Outcome<shop::Purchase> pay(shop::PurchaseId id, base::WallTime now = kOpening) {
-    const shop::PaymentResult result{id, true, std::string(shop::kTill), "", now};
+    const shop::PaymentResult result{id, true, "", now};
     return value<shop::Outcome<shop::Purchase>>([&](auto done) { store().settle(result, done); });
   }
   shop::Outcome<shop::Purchase> fail(shop::PurchaseId id, base::WallTime now = kOpening) {
-    const shop::PaymentResult result{id, false, "", "the card was declined", now};
+    const shop::PaymentResult result{id, false, "the card was declined", now};
     return value<shop::Outcome<shop::Purchase>>([&](auto done) { store().settle(result, done); });
   }
   shop::Outcome<shop::Purchase> refund(shop::RefundOrder order) {
