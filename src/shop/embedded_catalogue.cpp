@@ -89,6 +89,18 @@ CatalogueView catalogue_in(ReadTransaction& t) {
   return view;
 }
 
+TakenPieces taken_pieces_in(ReadTransaction& t) {
+  TakenPieces taken;
+  taken.version = version_in(t);
+  t.scan(kSalesCounts, "", [&](std::string_view key, std::string_view record) {
+    const auto slash = std::min(key.find('/'), key.size());
+    const auto option = key.substr(std::min(slash + 1, key.size()));
+    taken.by_option[{std::string(key.substr(0, slash)), std::string(option)}] = number_of_record(record).value_or(0);
+    return true;
+  });
+  return taken;
+}
+
 base::Result<std::uint64_t> change_catalogue_in(WriteTransaction& t, const CatalogueChange& change) {
   const auto version = version_in(t);
   if (change.if_version && *change.if_version != version)

@@ -39,6 +39,9 @@ class EmbeddedShopStore final : public ShopStore {
   void catalogue(Done<CatalogueView> done) override {
     view<CatalogueView>([](ReadTransaction& t) { return catalogue_in(t); }, std::move(done));
   }
+  void taken(Done<TakenPieces> done) override {
+    view<TakenPieces>([](ReadTransaction& t) { return taken_pieces_in(t); }, std::move(done));
+  }
   void change_catalogue(CatalogueChange change, Done<std::uint64_t> done) override {
     this->change<std::uint64_t>(
         [change = std::move(change)](WriteTransaction& t) { return change_catalogue_in(t, change); }, std::move(done));

@@ -10,9 +10,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -173,6 +175,17 @@ struct CatalogueView {
   std::vector<ListedProduct> products;
 };
 
+/// The sales of all products, without the products.
+struct TakenPieces {
+  std::uint64_t version = 0;  // of the catalogue at the same moment
+  /// Pieces that are sold or reserved, by product and option; the option is empty for a product without options. Absent
+  /// where none ever was.
+  std::map<std::pair<std::string, std::string>, std::int64_t> by_option;
+};
+
+/// The catalogue with other sales.
+CatalogueView with_taken(const CatalogueView&, const TakenPieces&);
+
 struct PurchasePage {
   std::vector<Purchase> purchases;  // the newest first
   std::string next;                 // where the next page begins; empty at the end
@@ -184,6 +197,8 @@ class ShopStore {
   virtual ~ShopStore() = default;
 
   virtual void catalogue(Done<CatalogueView>) = 0;
+  /// Much cheaper than catalogue(): for what has changed in a catalogue that is known.
+  virtual void taken(Done<TakenPieces>) = 0;
   /// Reports the new version. A product that is put again keeps its sales. Errors: conflict for another version than
   /// if_version; too_large for more than kMaxProducts or kMaxChannelNotes.
   virtual void change_catalogue(CatalogueChange, Done<std::uint64_t>) = 0;

@@ -381,7 +381,12 @@ class RandomSteps {
   }
 
   void compare_catalogue() {
-    const auto listed = shop_.catalogue().products;
+    const auto view = shop_.catalogue();
+    const auto& listed = view.products;
+    const auto pieces = shop_.taken_pieces();
+    CHECK(pieces.version == view.version);
+    const auto updated = with_taken(view, pieces).products;
+    for (std::size_t i = 0; i < listed.size(); ++i) CHECK(updated[i].taken == listed[i].taken);
     REQUIRE(listed.size() == model_.products.size());
     for (const auto& [product, taken] : listed) {
       CHECK(product == model_.products.at(product.id));

@@ -187,6 +187,9 @@ class OpenedShop {
   shop::CatalogueView catalogue() {
     return value<shop::CatalogueView>([&](auto done) { store().catalogue(done); });
   }
+  shop::TakenPieces taken_pieces() {
+    return value<shop::TakenPieces>([&](auto done) { store().taken(done); });
+  }
   /// Of one product, by its options.
   std::vector<std::int64_t> taken(const std::string& product) {
     for (const auto& listed : catalogue().products)
