@@ -362,6 +362,10 @@ TEST_CASE_TEMPLATE("the books stay right when times have microseconds and texts 
   REQUIRE(journal.size() == 2);
   CHECK(journal[0].reference == adjustment.reason);
   CHECK(journal[0].at == kOpening + 123ms);
+  auto latin = adjustment_of(100, "c");
+  latin.reason = "caf\xe9 \xff";
+  CHECK(told(shop.adjust(latin)) == "EUR 300");
+  CHECK(told(shop.adjust(adjustment_of(100, "d"))) == "EUR 400");
   shop.check_books({1});
 }
 

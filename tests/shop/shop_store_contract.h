@@ -136,13 +136,15 @@ inline shop::RefundOrder refund_of(shop::PurchaseId id, base::WallTime now = kOp
 }
 
 /// A shop in a folder of its own. Each function is one step of the store, and fails the test when the store reports an
-/// error. Any thread, but for reopen().
+/// error. Any thread, but for close() and reopen().
 class OpenedShop {
  public:
   explicit OpenedShop(EngineOpening open) : open_(open), stores_(open(folder_)) {}
 
+  const Folder& folder() const { return folder_; }
+  void close() { stores_ = {}; }
   void reopen() {
-    stores_ = {};
+    close();
     stores_ = open_(folder_);
   }
   shop::ShopStore& store() { return *stores_.shop; }
