@@ -49,6 +49,12 @@ ShopProblem problem_of_order(const shop::RefusedOrder& order) {
               {to_text(order.price) + " is missing", "не хватает " + to_text(order.price)}};
     case ShopRefusal::balance_limit:
       return {problems::balance_limit, {"the balance would be too large", "баланс станет слишком большим"}};
+    case ShopRefusal::limit_reached:
+      return {problems::purchase_limit,
+              {fmt::format("an account has at most {} unpaid purchases and {} passes and channels",
+                           shop::kMaxPendingPurchases, shop::kMaxEntitlements),
+               fmt::format("не больше {} неоплаченных покупок и {} абонементов и каналов на учётную запись",
+                           shop::kMaxPendingPurchases, shop::kMaxEntitlements)}};
     case ShopRefusal::key_reused:
       return {
           problems::idempotency_key_reused,
@@ -90,6 +96,7 @@ ShopProblem problem_of_failure(const shop::ShopError& error) {
                "первый запрос с этим Idempotency-Key ещё выполняется"}};
     case ShopFailure::conflict: return {problems::conflict, {error.text, "каталог изменён другим запросом"}};
     case ShopFailure::too_large: return {problems::bad_request, {error.text, "в каталоге слишком много записей"}};
+    case ShopFailure::invalid: return {problems::bad_request, {error.text, "недопустимая сумма или валюта"}};
     case ShopFailure::wrong_cursor: return {problems::bad_request, wrong_cursor()};
     case ShopFailure::not_found: return {problems::not_found, {"it does not exist", "этого нет"}};
     default: return {problems::overloaded, {"the shop cannot be used at present", "магазин сейчас недоступен"}};

@@ -71,6 +71,7 @@ constinit const ProblemType price_changed{"price-changed", 409, "The price has c
 constinit const ProblemType sold_out{"sold-out", 409, "Not enough pieces are left"};
 constinit const ProblemType already_owned{"already-owned", 409, "The account has it already"};
 constinit const ProblemType balance_limit{"balance-limit", 409, "The balance would be too large"};
+constinit const ProblemType purchase_limit{"purchase-limit", 409, "The account has too many purchases"};
 constinit const ProblemType voucher_used{"voucher-used", 409, "The voucher was redeemed before"};
 constinit const ProblemType purchase_state{"purchase-state", 409, "The purchase is in another state"};
 constinit const ProblemType idempotency_key_in_use{"idempotency-key-in-use", 409,
@@ -138,6 +139,7 @@ static constexpr std::array kAll{
     &sold_out,
     &already_owned,
     &balance_limit,
+    &purchase_limit,
     &voucher_used,
     &purchase_state,
     &idempotency_key_in_use,

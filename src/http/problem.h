@@ -68,6 +68,7 @@ extern const ProblemType price_changed;             // 409: with "price"
 extern const ProblemType sold_out;                  // 409: with "left"
 extern const ProblemType already_owned;             // 409
 extern const ProblemType balance_limit;             // 409
+extern const ProblemType purchase_limit;            // 409: too many unpaid purchases, or too many that are in effect
 extern const ProblemType voucher_used;              // 409
 extern const ProblemType purchase_state;            // 409: with "state"
 extern const ProblemType idempotency_key_in_use;    // 409

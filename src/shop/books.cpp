@@ -29,12 +29,21 @@ tl::unexpected<base::Error> wrong_books(std::string text) {
   return base::failure(base::ErrorKind::protocol, base::Fault::tribune, std::move(text));
 }
 
+/// The text as it is read from JSON: bytes that are not UTF-8 are replaced, so that what is read has the digest of what
+/// was written.
+std::string as_read(std::string_view text) {
+  base::json::Writer w;
+  w.begin_array().value(text).end_array();
+  const auto parsed = base::json::parse(w.text());
+  return parsed ? parsed->array.at(0).string : std::string(text);
+}
+
 /// Open: without the digest and the closing brace.
 base::json::Writer undigested(const JournalTransaction& transaction) {
   base::json::Writer w;
   w.begin_object().member("number", transaction.number);
   w.member("at", base::rfc3339(transaction.at)).member("kind", to_string(transaction.kind));
-  w.member("reference", transaction.reference).key("postings").begin_array();
+  w.member("reference", as_read(transaction.reference)).key("postings").begin_array();
   for (const auto& posting : transaction.postings) {
     w.begin_object().member("ledger", posting.ledger);
     w.member("amount", posting.money.amount).member("currency", posting.money.currency).end_object();

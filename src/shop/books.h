@@ -52,7 +52,8 @@ struct JournalTransaction {
 inline constexpr std::string_view kSales = "sales", kVouchers = "vouchers", kOperator = "operator", kTill = "till";
 std::string viewer_ledger(accounts::AccountId);
 
-/// SHA-256 of the digest before ("" for the first) and of everything in the transaction but its digest.
+/// SHA-256 of the digest before ("" for the first) and of everything in the transaction but its digest. It is the same
+/// for a transaction that was written and read again, also when its reference is not UTF-8.
 std::string digest_of(std::string_view digest_before, const JournalTransaction&);
 
 /// The form in which it is stored, listed and exported.

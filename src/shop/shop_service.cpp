@@ -33,7 +33,7 @@ tl::unexpected<ShopError> shop_failure(const base::Error& error) {
   switch (error.kind) {
     case base::ErrorKind::conflict: return shop_failure(ShopFailure::conflict, error.text);
     case base::ErrorKind::not_found: return shop_failure(ShopFailure::not_found, error.text);
-    case base::ErrorKind::invalid_input: return shop_failure(ShopFailure::wrong_cursor, error.text);
+    case base::ErrorKind::invalid_input: return shop_failure(ShopFailure::invalid, error.text);
     case base::ErrorKind::too_large:
       if (error.fault == base::Fault::client) return shop_failure(ShopFailure::too_large, error.text);
       break;
@@ -105,8 +105,11 @@ ShopService::ShopService(const ShopSettings& settings, std::unique_ptr<ShopStore
       pending_(purchase_counter(metrics, "pending")),
       failed_(purchase_counter(metrics, "failed")),
       refunded_(purchase_counter(metrics, "refunded")),
-      refused_(metrics.counter("tribune_shop_orders_refused_total", "Purchases and vouchers that were refused.")),
+      refused_(metrics.counter(
+          "tribune_shop_orders_refused_total",
+          "Orders of viewers and operators that a rule of the shop refused, each repetition included.")),
       vouchers_(metrics.counter("tribune_shop_vouchers_redeemed_total", "Vouchers that were redeemed.")),
+      settled_clock_(clock),
       store_(std::move(store)) {}
 
 base::Status ShopService::start(OnCatalogue on_catalogue) {
@@ -119,32 +122,86 @@ base::Status ShopService::start(OnCatalogue on_catalogue) {
   return {};
 }
 
-void ShopService::publish(CatalogueView&& view) const {
-  on_catalogue_(std::make_shared<const CatalogueView>(std::move(view)));
+/// A catalogue that was read before the last one that was published is passed over.
+void ShopService::publish(CatalogueView&& view) {
+  auto next = std::make_shared<const CatalogueView>(std::move(view));
+  const std::lock_guard lock(catalogue_mutex_);
+  if (catalogue_ && next->version < catalogue_->version) return;
+  catalogue_ = next;
+  on_catalogue_(std::move(next));
+}
+
+std::shared_ptr<const CatalogueView> ShopService::published_catalogue() const {
+  const std::lock_guard lock(catalogue_mutex_);
+  return catalogue_;
+}
+
+/// The wall clock's time; a step counts once it has lasted.
+base::WallTime ShopService::settled_now() const {
+  const auto since_epoch = clock_.steady_now() - settled_clock_.when(base::WallTime{});
+  return base::WallTime{std::chrono::duration_cast<base::WallTime::duration>(since_epoch)};
 }
 
 void ShopService::tick() {
-  if (catalogue_is_stale_.exchange(false)) read_catalogue();
-  store_->fail_overdue(now(), [this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<std::size_t> n) {
-    if (n && *n > 0) {
-      failed_.add(*n);
-      catalogue_is_stale_ = true;
+  settled_clock_.observe();
+  if (sales_are_stale_ && !is_reading_.exchange(true)) {
+    sales_are_stale_ = false;
+    read_sales();
+  }
+  fail_overdue();
+  if (has_more_to_forget_.exchange(false) || clock_.steady_now() - last_forgetting_ >= kForgettingInterval)
+    forget_keys();
+}
+
+void ShopService::fail_overdue() {
+  const auto on_failed = [this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<std::size_t> count) {
+    if (count && *count > 0) {
+      failed_.add(*count);
+      sales_are_stale_ = true;
+    }
+    done(0);
+  };
+  store_->fail_overdue(settled_now(), on_failed);
+}
+
+void ShopService::forget_keys() {
+  last_forgetting_ = clock_.steady_now();
+  const auto on_forgotten = [this,
+                             done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<std::size_t> count) {
+    if (count && *count >= kMaxForgottenKeys) has_more_to_forget_ = true;
+    done(0);
+  };
+  store_->forget_keys(settled_now(), on_forgotten);
+}
+
+/// Reads the sales alone, and the whole catalogue only when another version of it is published.
+void ShopService::read_sales() {
+  store_->taken([this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<TakenPieces> taken) {
+    const auto known = published_catalogue();
+    if (taken && taken->version > known->version) {
+      read_catalogue();
+    } else {
+      const bool is_same = taken && taken->version == known->version;
+      if (is_same) publish(with_taken(*known, *taken));
+      end_reading(is_same);
     }
     done(0);
   });
-  if (clock_.steady_now() - last_forgetting_ < kForgettingInterval) return;
-  last_forgetting_ = clock_.steady_now();
-  store_->forget_keys(now(), [](const base::Status&) {});
 }
 
 void ShopService::read_catalogue() {
   store_->catalogue([this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<CatalogueView> view) {
-    if (view)
-      publish(std::move(*view));
-    else
-      catalogue_is_stale_ = true;  // it is read at the next tick
+    const bool was_read = view.has_value();
+    if (was_read) publish(std::move(*view));
+    end_reading(was_read);
     done(0);
   });
+}
+
+/// What was not read is read at the next tick.
+void ShopService::end_reading(bool was_read) {
+  if (!was_read) sales_are_stale_ = true;
+  is_reading_ = false;
 }
 
 /// Passes a value on.
@@ -164,7 +221,7 @@ Done<Outcome<T>> ShopService::on_outcome(std::shared_ptr<Progress> progress, Sho
     if (progress) progress->end();
     if (!outcome) return done(shop_failure(outcome.error()));
     if (const auto* refused = std::get_if<RefusedOrder>(&outcome->result)) {
-      if (!outcome->is_repeated) refused_.add();
+      refused_.add();
       return done(shop_failure(*refused));
     }
     done(std::move(*outcome));
@@ -181,7 +238,7 @@ void ShopService::note(const Outcome<Purchase>& outcome) {
     case PurchaseState::failed: failed_.add(); break;
     case PurchaseState::refunded: refunded_.add(); break;
   }
-  if (purchase.kind == ProductKind::goods) catalogue_is_stale_ = true;
+  if (purchase.kind == ProductKind::goods) sales_are_stale_ = true;
   log_.info("shop", "purchase",
             {{"purchase", accounts::to_text(purchase.id)},
              {"account", accounts::to_text(purchase.account)},
@@ -245,7 +302,13 @@ void ShopService::redeem(AccountId account, const std::string& code, std::string
 }
 
 void ShopService::purchases(AccountId account, std::string from, std::size_t limit, ShopAnswered<PurchasePage> done) {
-  store_->purchases(account, std::move(from), limit, on_value<PurchasePage>(std::move(done)));
+  store_->purchases(account, std::move(from), limit,
+                    on_value<PurchasePage>([done = std::move(done)](ShopAnswer<PurchasePage> page) {
+                      // The cursor is the only value that the store can find invalid.
+                      if (!page && page.error().what == ShopFailure::invalid)
+                        page.error().what = ShopFailure::wrong_cursor;
+                      done(std::move(page));
+                    }));
 }
 
 void ShopService::purchase_by_id(PurchaseId id, ShopAnswered<Purchase> done) {
@@ -274,16 +337,11 @@ static ShopAnswered<Outcome<T>> without_repetition(ShopAnswered<T> done) {
 }
 
 void ShopService::settle(PurchaseId id, bool is_paid, std::string reason, ShopAnswered<Purchase> done) {
-  PaymentResult result{id, is_paid, "", std::move(reason), now()};
-  purchase_by_id(id, [this, result = std::move(result), done = std::move(done)](ShopAnswer<Purchase> purchase) mutable {
-    if (!purchase) return done(tl::unexpected(std::move(purchase.error())));
-    const auto* method = payment_method(purchase->method);
-    result.ledger = method == nullptr || method->ledger.empty() ? kTill : method->ledger;
-    store_->settle(std::move(result), on_outcome<Purchase>(nullptr, [this, done = std::move(done)](auto outcome) {
-                     if (outcome) note(*outcome);
-                     without_repetition<Purchase>(done)(std::move(outcome));
-                   }));
-  });
+  store_->settle({id, is_paid, std::move(reason), now()},
+                 on_outcome<Purchase>(nullptr, [this, done = std::move(done)](auto outcome) {
+                   if (outcome) note(*outcome);
+                   without_repetition<Purchase>(done)(std::move(outcome));
+                 }));
 }
 
 void ShopService::refund(PurchaseId id, std::string reason, bool restocks, std::string idempotency_key,
