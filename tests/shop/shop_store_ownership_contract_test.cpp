@@ -196,8 +196,8 @@ TEST_CASE_TEMPLATE("a pending purchase is settled also when its account is block
   shop.put({arena, tea});
   REQUIRE(told(shop.buy(till_order(1, arena))) == "pending");
   REQUIRE(told(shop.buy(till_order(2, tea))) == "pending");
-  SUBCASE("blocked") { shop.block(1); }
-  SUBCASE("deleted") { shop.erase_account(1); }
+  SUBCASE("an account that is blocked") { shop.block(1); }
+  SUBCASE("an account that was deleted") { shop.erase_account(1); }
   CHECK(told(shop.pay(1)) == "paid");
   CHECK(told(shop.fail(2)) == "failed");
   CHECK(shop.taken("tea") == std::vector<std::int64_t>{0});
