@@ -25,7 +25,9 @@ void add_products(ListedChannel& channel, const shop::CatalogueView& catalogue, 
     const bool is_channel = product.kind == shop::ProductKind::channel;
     if (channel.price && is_price_of_channel && !is_channel) continue;
     const bool is_first = !channel.price || (is_channel && !is_price_of_channel);
-    if (is_first || product.price.amount < channel.price->amount) channel.price = product.price;
+    const bool is_cheaper =
+        !is_first && product.price.currency == channel.price->currency && product.price.amount < channel.price->amount;
+    if (is_first || is_cheaper) channel.price = product.price;
     is_price_of_channel = is_price_of_channel || is_channel;
   }
 }

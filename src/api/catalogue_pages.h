@@ -27,8 +27,8 @@ struct ListedChannel {
   std::string poster;
   shop::ViewerText now;
   bool is_paid = false;
-  std::optional<shop::Money>
-      price;  // the lowest of the products that open it, of those of kind channel if there are any
+  /// The lowest of the products that open it, of those of kind channel if there are any; in the currency of the first.
+  std::optional<shop::Money> price;
   std::vector<std::string> products;  // that open it and are on sale
   std::optional<base::WallTime> opens_at;
 };

@@ -101,6 +101,10 @@ TEST_CASE("a channel costs what its cheapest product of kind channel costs, and 
   CHECK(joined_products(channel_in(page, 1)) == "both dear main season ");
   CHECK(joined_products(channel_in(page, 2)) == "both season ");
   CHECK(channel_in(page, 0).find("price") == nullptr);
+  auto yen = product("yen", shop::ProductKind::channel, 300, {"main"});
+  yen.product.price.currency = "JPY";
+  catalogue.products.push_back(yen);
+  CHECK(channel_in(channel_page(catalogue), 1).find("price")->text("currency") == "EUR");
 }
 
 TEST_CASE("what the catalogue says about a channel is listed in the language of the client") {

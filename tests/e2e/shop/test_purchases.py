@@ -295,6 +295,30 @@ def test_a_pending_purchase_is_settled_by_an_operator(shop):
     assert "EUR -5.00" in check_books(shop)["till"]
 
 
+def test_an_account_has_five_unpaid_purchases_and_no_more(shop):
+    add_product(shop, "unpaid-scarf")
+    ann, bob = viewer(shop, "ann.unpaid", balance=500), viewer(shop, "bob.unpaid")
+    unpaid = [buy(shop, ann, "unpaid-scarf", 500, method="till").json["purchase"] for _ in range(5)]
+    assert {one["state"] for one in unpaid} == {"pending"}
+    assert refused(buy(shop, ann, "unpaid-scarf", 500, method="till"), 409, "purchase-limit")
+    assert buy(shop, bob, "unpaid-scarf", 500, method="till").status == 202, "the limit is of each account"
+    assert bought(shop, ann, "unpaid-scarf", 500)["purchase"]["state"] == "paid", "what is paid at once is not unpaid"
+    ctl_of(shop, "purchases", "failed", unpaid[0]["id"], "--reason", "did not come")
+    assert buy(shop, ann, "unpaid-scarf", 500, method="till").status == 202
+
+
+def test_a_refused_request_is_decided_again_with_the_same_key(shop):
+    add_product(shop, "again-scarf")
+    ann, key = viewer(shop, "ann.again"), new_key()
+    assert refused(buy(shop, ann, "again-scarf", 500, key=key), 402, "balance-insufficient")
+    _, (code,) = make_vouchers(shop, 500)
+    assert redeem(shop, ann, code).status == 200
+    answer = buy(shop, ann, "again-scarf", 500, key=key)
+    assert answer.status == 201 and not answer.header("Idempotency-Replayed") and balance(shop, ann) == 0
+    repeated = buy(shop, ann, "again-scarf", 500, key=key)
+    assert repeated.status == 201 and repeated.header("Idempotency-Replayed") == "true" and balance(shop, ann) == 0
+
+
 def test_a_payment_method_that_is_not_offered_is_refused(make_shop):
     shop = make_shop({"payment_methods": ["balance"]})
     add_product(shop, "scarf")
