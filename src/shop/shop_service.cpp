@@ -254,7 +254,10 @@ void ShopService::change_catalogue(CatalogueChange change, ShopAnswered<std::uin
                              if (!version) return done(shop_failure(version.error()));
                              log_.info("shop", "catalogue_changed", {{"version", std::to_string(*version)}});
                              store_->catalogue([this, done, version = *version](base::Result<CatalogueView> view) {
-                               if (view) publish(std::move(*view));
+                               if (view)
+                                 publish(std::move(*view));
+                               else
+                                 sales_are_stale_ = true;  // the next tick finds the new version
                                done(version);
                              });
                            });

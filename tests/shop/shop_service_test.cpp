@@ -17,7 +17,8 @@ namespace {
 struct StoreWatch {
   std::atomic<int> catalogue_reads{0}, sales_reads{0}, forgettings{0};
   std::deque<std::size_t> forgotten;  // what the next calls of forget_keys() report
-  bool holds_sales = false;           // taken() does not answer, until the test calls `held`
+  std::atomic<bool> fails_catalogue{false};
+  bool holds_sales = false;  // taken() does not answer, until the test calls `held`
   std::vector<std::function<void()>> held;
 };
 
@@ -28,6 +29,8 @@ class WatchedShopStore final : public ShopStore {
 
   void catalogue(Done<CatalogueView> done) override {
     ++watch_.catalogue_reads;
+    if (watch_.fails_catalogue)
+      return done(base::failure(base::ErrorKind::unavailable, base::Fault::tribune, "too many reads"));
     store_->catalogue(std::move(done));
   }
   void taken(Done<TakenPieces> done) override {
@@ -238,6 +241,19 @@ TEST_CASE("after a sale the sales alone are read again, within a second") {
   CHECK(shop.seen.size() == published);
   CHECK(shop.watch.catalogue_reads == catalogue_reads);
   CHECK(shop.watch.sales_reads == sales_reads + 2);
+}
+
+TEST_CASE("a change whose catalogue could not be read is published after the next tick") {
+  ServedShop shop;
+  CatalogueChange change;
+  change.products = {goods_of("tea", 200)};
+  shop.watch.fails_catalogue = true;
+  const auto version = shop.changed(change);
+  REQUIRE(version.has_value());
+  CHECK(shop.seen.back()->version < *version);
+  shop.watch.fails_catalogue = false;
+  shop.ticks(2);
+  CHECK(shop.seen.back()->version == *version);
 }
 
 TEST_CASE("the sales are read once at a time") {
