@@ -22,7 +22,7 @@ from rules import declared_libraries  # noqa: E402
 SCENARIOS = {
     "src/access": ["admission", "live_event/test_expired_sessions.py"],
     "src/accounts": ["accounts"],
-    "src/api": ["accounts", "harness_checks/test_api_description.py", "routing/test_client_reports.py", "process/test_reload_and_shutdown.py"],
+    "src/api": ["accounts", "shop", "harness_checks/test_api_description.py", "routing/test_client_reports.py", "process/test_reload_and_shutdown.py"],
     "src/app": ["process"],
     "src/balancer": ["live_event", "routing/test_node_selection.py"],
     "src/balancer/access_http": ["admission"],
@@ -50,7 +50,7 @@ SCENARIOS = {
     "src/net/client": ["origin", "cache_node/test_fill_faults.py"],
     "src/net/server": ["http_server"],
     "src/runtime": ["process"],
-    "src/shop": ["accounts"],
+    "src/shop": ["shop", "accounts"],
     "src/store": ["cache_node/test_store_faults.py", "live_event/test_process_failures.py"],
     "src/web": ["live_event/test_delivery_to_viewers.py"],
     "conf": ["process/test_command_line.py"],

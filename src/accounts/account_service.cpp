@@ -84,9 +84,13 @@ AccountService::AccountService(const AccountSettings& settings, std::unique_ptr<
       store_(std::move(store)),
       hasher_(std::make_unique<PasswordHasher>(hasher_settings(settings), clock, metrics)) {}
 
-AccountService::~AccountService() {
+void AccountService::finish() {
   hasher_->stop();
   calls_.wait();
+}
+
+AccountService::~AccountService() {
+  finish();
   // Nothing is begun any more, but a thread of the one may still be returning from a call of the other: neither object
   // ends before the threads of both have.
   hasher_->join();

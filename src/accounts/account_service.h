@@ -99,6 +99,9 @@ class AccountService {
  public:
   AccountService(const AccountSettings&, std::unique_ptr<AccountStore>, const base::Clock&, base::Log&, base::Metrics&);
   ~AccountService();
+  /// Waits for the callbacks of the requests that have begun; none may begin any more. For what their callbacks use
+  /// and what ends before this object; the destructor does the same.
+  void finish();
 
   /// Reads the revocations of former runs. Blocks; to be called once, before the first request.
   base::Status start();

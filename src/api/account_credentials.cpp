@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "api/entitled_channels.h"
 #include "base/bytes.h"
 #include "base/ed25519.h"
 #include "base/encoding.h"
@@ -104,14 +105,22 @@ AccountCredentials::AccountCredentials(contracts::AccountTokenSigner signer, Tok
     verified_.push_back(std::make_unique<contracts::VerifiedTokens>(kVerifiedTokensPerWorker));
 }
 
-TokenTexts AccountCredentials::tokens_for(const accounts::LoggedIn& login, const accounts::AccountSettings& settings,
-                                          base::WallTime now) const {
-  const auto& device = login.device;
+AccessToken AccountCredentials::access_token(accounts::AccountId account, accounts::DeviceId device,
+                                             const std::vector<shop::Entitlement>& entitlements,
+                                             const accounts::AccountSettings& settings, base::WallTime now) const {
   const auto issued = base::unix_seconds(now);
   const auto lifetime = std::chrono::duration_cast<std::chrono::seconds>(settings.access_lifetime);
+  contracts::AccountClaims claims{account, device, issued, issued + lifetime.count()};
+  set_entitled_channels(claims, entitlements);
+  return {signer_.sign(claims), base::WallTime(std::chrono::seconds(claims.expires))};
+}
+
+TokenTexts AccountCredentials::tokens_for(const accounts::LoggedIn& login,
+                                          const std::vector<shop::Entitlement>& entitlements,
+                                          const accounts::AccountSettings& settings, base::WallTime now) const {
+  const auto& device = login.device;
   TokenTexts texts;
-  texts.access = signer_.sign({device.account, device.id, issued, issued + lifetime.count()});
-  texts.access_expires = base::WallTime(std::chrono::seconds(issued) + lifetime);
+  texts.access = access_token(device.account, device.id, entitlements, settings, now);
   texts.refresh = secrets_.write_refresh_token({device.account, device.id, device.generation});
   texts.refresh_expires = device.refreshed + settings.refresh_lifetime;
   texts.device = secrets_.write_known_device({device.account, device.id});

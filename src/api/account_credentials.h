@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "contracts/account_token.h"
 #include "http/message.h"
+#include "shop/purchase.h"
 
 namespace tribune::api {
 
@@ -24,10 +25,14 @@ namespace tribune::api {
 /// `may_make_one` is false. Blocks. Errors: io, and invalid_input with the number of the line.
 base::Result<std::vector<contracts::AccountKeySeed>> account_key_seeds(const std::string& directory, bool may_make_one);
 
+struct AccessToken {
+  std::string text;
+  base::WallTime expires{};
+};
+
 /// The texts of one login.
 struct TokenTexts {
-  std::string access;
-  base::WallTime access_expires{};
+  AccessToken access;
   std::string refresh;
   base::WallTime refresh_expires{};
   std::string device;  // device token
@@ -39,7 +44,11 @@ class AccountCredentials {
   static base::Result<std::unique_ptr<AccountCredentials>> make(const std::vector<contracts::AccountKeySeed>&,
                                                                 std::size_t workers);
 
-  TokenTexts tokens_for(const accounts::LoggedIn&, const accounts::AccountSettings&, base::WallTime now) const;
+  TokenTexts tokens_for(const accounts::LoggedIn&, const std::vector<shop::Entitlement>&,
+                        const accounts::AccountSettings&, base::WallTime now) const;
+  /// The access token alone, for a device that is logged in.
+  AccessToken access_token(accounts::AccountId, accounts::DeviceId, const std::vector<shop::Entitlement>&,
+                           const accounts::AccountSettings&, base::WallTime now) const;
 
   /// The claims of the request's access token (`Authorization: Bearer`, RFC 6750 section 2.1), without asking whether
   /// its device was ended. Errors: forbidden with a text of contracts/account_token.h; not_found without a token.

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "api/shop_documents.h"
 #include "base/json.h"
 #include "base/rfc3339.h"
 #include "contracts/canonical.h"
@@ -69,15 +70,19 @@ std::string account_document(const accounts::Account& account) {
   return w.take();
 }
 
+void write_access_token(Writer& w, const AccessToken& token, base::WallTime now) {
+  w.member("access_token", token.text).member("token_type", "Bearer");
+  w.member("expires_in", base::unix_seconds(token.expires) - base::unix_seconds(now));
+  w.member("expires_at", base::rfc3339(token.expires));
+}
+
 std::string login_document(const accounts::LoggedIn& login, const TokenTexts& tokens, base::WallTime now) {
   Writer w;
   w.begin_object().key("account");
   write_account(w, login.account);
   w.key("device");
   write_device(w, login.device, true);
-  w.member("access_token", tokens.access).member("token_type", "Bearer");
-  w.member("expires_in", base::unix_seconds(tokens.access_expires) - base::unix_seconds(now));
-  w.member("expires_at", base::rfc3339(tokens.access_expires));
+  write_access_token(w, tokens.access, now);
   w.member("refresh_token", tokens.refresh).member("refresh_expires_at", base::rfc3339(tokens.refresh_expires));
   return w.member("device_token", tokens.device).end_object().take();
 }
@@ -87,6 +92,14 @@ std::string session_document(const contracts::AccountClaims& claims) {
   w.begin_object().key("account").begin_object().member("id", accounts::to_text(claims.account)).end_object();
   w.key("device").begin_object().member("id", accounts::to_text(claims.device)).end_object();
   w.member("issued_at", time_of_seconds(claims.issued)).member("expires_at", time_of_seconds(claims.expires));
+  w.key("channels").begin_array();
+  for (const auto& entitled : claims.channels) {
+    w.begin_object().member("channel", entitled.channel.empty() ? "all" : entitled.channel);
+    w.member("from", time_of_seconds(entitled.from));
+    if (entitled.until != 0) w.member("until", time_of_seconds(entitled.until));
+    w.end_object();
+  }
+  w.end_array().member("has_more_channels", claims.has_more_channels);
   return w.end_object().take();
 }
 
@@ -108,12 +121,14 @@ std::optional<std::string> devices_document(const std::vector<accounts::Device>&
   return w.end_object().take();
 }
 
-std::string export_document(const accounts::Account& account, const std::vector<accounts::Device>& devices,
-                            base::WallTime now) {
+std::string export_document(const AccountExport& gathered, base::WallTime now) {
   Writer w;
   w.begin_object().key("account");
-  write_account(w, account);
-  write_devices(w, devices, 0);
+  write_account(w, gathered.account);
+  write_devices(w, gathered.devices, 0);
+  write_balances(w, gathered.balances);
+  write_purchases(w, gathered.purchases, Language::en);
+  if (!gathered.next_purchases.empty()) w.member("purchases_next", purchase_cursor_text(gathered.next_purchases));
   return w.member("exported_at", base::rfc3339(now)).end_object().take();
 }
 

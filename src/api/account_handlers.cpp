@@ -4,13 +4,13 @@
 
 #include "accounts/account.h"
 #include "api/account_documents.h"
+#include "api/account_export.h"
 #include "api/account_problems.h"
 #include "api/localized.h"
 #include "api/page_query.h"
 #include "api/request_body.h"
-#include "base/encoding.h"
-#include "base/signing.h"
-#include "http/conditional.h"
+#include "api/responses.h"
+#include "api/shop_problems.h"
 
 namespace tribune::api {
 namespace {
@@ -22,35 +22,6 @@ using http::Method;
 constexpr std::string_view kDefaultDeviceName = "device";
 constexpr std::size_t kMaxResetCodeBytes = 32;  // twelve characters, and what people type between them
 
-http::Response json_response(int status, std::string body) {
-  http::Response response;
-  response.status = status;
-  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
-  response.body = std::move(body);
-  return response;
-}
-
-/// A list or document of one account, with its entity-tag: a private cache revalidates it.
-http::Response account_list(const http::Request& request, std::string body) {
-  const auto etag = "\"" + base::to_hex(base::sha256(body)).substr(0, 16) + "\"";
-  http::Response response;
-  response.headers = {{"Cache-Control", "private, no-cache"}, {"Vary", "Authorization"}, {"ETag", etag}};
-  if (http::evaluate(request.headers, {etag, std::nullopt}) == http::Precondition::not_modified) {
-    response.status = 304;
-    return response;
-  }
-  response.headers.add("Content-Type", "application/json");
-  response.body = std::move(body);
-  return response;
-}
-
-http::Response no_content(int status = 204) {
-  http::Response response;
-  response.status = status;
-  response.headers = {{"Cache-Control", "no-store"}};
-  return response;
-}
-
 /// An answer without a document of its own: 204, or the refusal.
 accounts::Answered<std::size_t> reply_without_content(DeferredReply reply) {
   return [reply](Answer<std::size_t> answer) {
@@ -58,11 +29,6 @@ accounts::Answered<std::size_t> reply_without_content(DeferredReply reply) {
       return answer ? no_content() : problem_of(request, answer.error());
     });
   };
-}
-
-http::Response over_limit(const http::Request& request, std::chrono::seconds retry_after) {
-  return problem_with_retry(request, http::problems::too_many_requests, {"too many requests", "слишком много запросов"},
-                            retry_after);
 }
 
 http::Response password_reset_closed(const http::Request& request) {
@@ -86,16 +52,23 @@ std::string device_name_of(std::string name) {
 
 }  // namespace
 
-AccountHandlers::AccountHandlers(accounts::AccountService& service, ResetCodeHook& reset_code_hook,
-                                 std::unique_ptr<AccountCredentials> credentials, const base::Clock& clock,
-                                 std::chrono::milliseconds clock_skew)
-    : service_(service),
-      reset_code_hook_(reset_code_hook),
-      credentials_(std::move(credentials)),
-      clock_(clock),
-      clock_skew_(clock_skew) {}
+AccountHandlers::AccountHandlers(accounts::AccountService& service, shop::ShopService& shop, SessionGate& gate,
+                                 ResetCodeHook& reset_code_hook, const base::Clock& clock)
+    : service_(service), shop_(shop), gate_(gate), reset_code_hook_(reset_code_hook), clock_(clock) {}
 
 std::vector<runtime::Route> AccountHandlers::routes() {
+  const auto open_route = [this](Method method, std::string_view pattern, OpenHandler handler) {
+    return gate_.open_route(method, pattern, [this, handler](runtime::Worker& worker, Exchange exchange) {
+      (this->*handler)(worker, std::move(exchange));
+    });
+  };
+  const auto session_route = [this](Method method, std::string_view pattern, SessionHandler handler) {
+    return gate_.session_route(method, pattern,
+                               [this, handler](runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
+                                               const http::PathParameters& parameters) {
+                                 (this->*handler)(worker, std::move(exchange), claims, parameters);
+                               });
+  };
   return {open_route(Method::post, "/api/v1/auth/register", &AccountHandlers::register_account),
           open_route(Method::post, "/api/v1/auth/login", &AccountHandlers::log_in),
           open_route(Method::post, "/api/v1/auth/refresh", &AccountHandlers::refresh),
@@ -111,34 +84,6 @@ std::vector<runtime::Route> AccountHandlers::routes() {
           session_route(Method::post, "/api/v1/account/delete", &AccountHandlers::erase_account)};
 }
 
-runtime::Route AccountHandlers::open_route(Method method, std::string_view pattern, OpenHandler handler) {
-  return {{method}, pattern, [this, handler](auto& worker, auto exchange, const auto&) {
-            const auto quota = limits_.count_address(exchange->request().client, clock_.steady_now());
-            RequestLimits::add_fields(exchange->also, quota);
-            if (quota.retry_after) return exchange->reply(over_limit(exchange->request(), *quota.retry_after));
-            (this->*handler)(worker, std::move(exchange));
-          }};
-}
-
-runtime::Route AccountHandlers::session_route(Method method, std::string_view pattern, SessionHandler handler) {
-  return {{method}, pattern, [this, handler](auto& worker, auto exchange, const auto& parameters) {
-            const auto& request = exchange->request();
-            const auto claims = credentials_->read(request, worker.index, clock_.wall_now(), clock_skew_);
-            if (!claims) {
-              const auto quota = limits_.count_address(request.client, clock_.steady_now());
-              RequestLimits::add_fields(exchange->also, quota);
-              return exchange->reply(quota.retry_after ? over_limit(request, *quota.retry_after)
-                                                       : token_problem(request, claims.error()));
-            }
-            if (service_.is_revoked((*claims)->device))
-              return exchange->reply(problem_of(request, {accounts::Refusal::logged_out, "", {}}));
-            const auto quota = limits_.count_account((*claims)->account, clock_.steady_now());
-            RequestLimits::add_fields(exchange->also, quota);
-            if (quota.retry_after) return exchange->reply(over_limit(request, *quota.retry_after));
-            (this->*handler)(worker, std::move(exchange), **claims, parameters);
-          }};
-}
-
 void AccountHandlers::register_account(runtime::Worker& worker, Exchange exchange) {
   RequestBody body(exchange->request());
   accounts::Registration registration;
@@ -146,7 +91,7 @@ void AccountHandlers::register_account(runtime::Worker& worker, Exchange exchang
   registration.password = body.text("password", 1, accounts::kMaxPasswordBytes);
   if (const auto wrong = body.finish())
     return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
-  const auto quota = limits_.count_registration(exchange->request().client, clock_.steady_now());
+  const auto quota = gate_.limits().count_registration(exchange->request().client, clock_.steady_now());
   if (quota.retry_after) {
     RequestLimits::add_fields(exchange->also, quota);
     return exchange->reply(over_limit(exchange->request(), *quota.retry_after));
@@ -163,12 +108,19 @@ void AccountHandlers::register_account(runtime::Worker& worker, Exchange exchang
 
 accounts::Answered<accounts::LoggedIn> AccountHandlers::reply_with_tokens(DeferredReply reply) {
   return [this, reply](Answer<accounts::LoggedIn> answer) {
-    reply.reply([this, answer = std::move(answer)](const http::Request& request) {
-      if (!answer) return problem_of(request, answer.error());
-      const auto now = clock_.wall_now();
-      const auto tokens = credentials_->tokens_for(*answer, *service_.settings(), now);
-      return json_response(200, login_document(*answer, tokens, now));
-    });
+    if (!answer)
+      return reply.reply(
+          [refused = std::move(answer.error())](const http::Request& request) { return problem_of(request, refused); });
+    const auto account = answer->account.id;
+    shop_.entitlements(
+        account, [this, reply, login = std::move(*answer)](shop::ShopAnswer<std::vector<shop::Entitlement>> owned) {
+          reply.reply([this, login, owned = std::move(owned)](const http::Request& request) {
+            if (!owned) return shop_problem(request, owned.error());
+            const auto now = clock_.wall_now();
+            const auto tokens = gate_.credentials().tokens_for(login, *owned, *service_.settings(), now);
+            return json_response(200, login_document(login, tokens, now));
+          });
+        });
   };
 }
 
@@ -183,7 +135,7 @@ void AccountHandlers::log_in(runtime::Worker& worker, Exchange exchange) {
   if (const auto wrong = body.finish())
     return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
   // A device token that is not valid is ignored: the login is one of an unknown device.
-  if (const auto device = credentials_->secrets().read_known_device(known); !known.empty() && device)
+  if (const auto device = gate_.credentials().secrets().read_known_device(known); !known.empty() && device)
     login.known = *device;
   service_.log_in(std::move(login), reply_with_tokens(DeferredReply(worker.loop, std::move(exchange))));
 }
@@ -193,7 +145,7 @@ void AccountHandlers::refresh(runtime::Worker& worker, Exchange exchange) {
   const auto text = body.text("refresh_token", 1, kMaxRefreshTokenCharacters);
   if (const auto wrong = body.finish())
     return exchange->reply(problem(exchange->request(), body.problem_type(), *wrong));
-  const auto claims = credentials_->secrets().read_refresh_token(text);
+  const auto claims = gate_.credentials().secrets().read_refresh_token(text);
   if (!claims) return exchange->reply(token_problem(exchange->request(), claims.error()));
   service_.refresh(claims->account, claims->device, claims->generation,
                    reply_with_tokens(DeferredReply(worker.loop, std::move(exchange))));
@@ -207,10 +159,11 @@ void AccountHandlers::forgot_password(runtime::Worker&, Exchange exchange) {
   if (!reset_code_hook_.is_open()) return exchange->reply(password_reset_closed(request));
   if (!accounts::is_login(login))
     return exchange->reply(problem_of(request, {accounts::Refusal::login_invalid, "", {}}));
-  auto quota = limits_.count_reset_request_of_address(request.client, clock_.steady_now());
+  auto quota = gate_.limits().count_reset_request_of_address(request.client, clock_.steady_now());
   // A request that finds no room is not counted for the login: the viewer may need each of these requests.
   if (!quota.retry_after && !reset_code_hook_.has_room()) return exchange->reply(too_many_codes(request));
-  if (!quota.retry_after) quota = limits_.count_reset_request_of_login(accounts::login_key(login), clock_.steady_now());
+  if (!quota.retry_after)
+    quota = gate_.limits().count_reset_request_of_login(accounts::login_key(login), clock_.steady_now());
   if (quota.retry_after) {
     RequestLimits::add_fields(exchange->also, quota);
     return exchange->reply(over_limit(request, *quota.retry_after));
@@ -261,7 +214,7 @@ void AccountHandlers::devices(runtime::Worker& worker, Exchange exchange, const 
       if (!answer) return problem_of(request, answer.error());
       const auto document = devices_document(*answer, current, page);
       if (!document) return problem(request, http::problems::bad_request, wrong_cursor());
-      return account_list(request, *document);
+      return private_document(request, *document);
     });
   });
 }
@@ -286,7 +239,7 @@ void AccountHandlers::account(runtime::Worker& worker, Exchange exchange, const 
   service_.account(claims.account, [reply](Answer<accounts::Account> answer) {
     reply.reply([answer = std::move(answer)](const http::Request& request) {
       if (!answer) return problem_of(request, answer.error());
-      return account_list(request, account_document(*answer));
+      return private_document(request, account_document(*answer));
     });
   });
 }
@@ -294,15 +247,10 @@ void AccountHandlers::account(runtime::Worker& worker, Exchange exchange, const 
 void AccountHandlers::export_account(runtime::Worker& worker, Exchange exchange, const AccountClaims& claims,
                                      const http::PathParameters&) {
   const DeferredReply reply(worker.loop, std::move(exchange));
-  service_.account(claims.account, [this, reply](Answer<accounts::Account> account) {
-    if (!account)
-      return reply.reply(
-          [refused = account.error()](const http::Request& request) { return problem_of(request, refused); });
-    service_.devices(account->id, [this, reply, account = *account](Answer<std::vector<accounts::Device>> devices) {
-      reply.reply([this, account, devices = std::move(devices)](const http::Request& request) {
-        if (!devices) return problem_of(request, devices.error());
-        return json_response(200, export_document(account, *devices, clock_.wall_now()));
-      });
+  gather_export(service_, shop_, claims.account, [this, reply](Answer<AccountExport> gathered) {
+    reply.reply([this, gathered = std::move(gathered)](const http::Request& request) {
+      if (!gathered) return problem_of(request, gathered.error());
+      return json_response(200, export_document(*gathered, clock_.wall_now()));
     });
   });
 }

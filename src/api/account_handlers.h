@@ -6,24 +6,21 @@
 #include <vector>
 
 #include "accounts/account_service.h"
-#include "api/account_credentials.h"
 #include "api/deferred_reply.h"
-#include "api/request_limits.h"
 #include "api/reset_code_hook.h"
+#include "api/session_gate.h"
 #include "base/clock.h"
 #include "runtime/role.h"
+#include "shop/shop_service.h"
 
 namespace tribune::api {
 
 /// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
 class AccountHandlers {
  public:
-  AccountHandlers(accounts::AccountService&, ResetCodeHook&, std::unique_ptr<AccountCredentials>, const base::Clock&,
-                  std::chrono::milliseconds clock_skew);
+  AccountHandlers(accounts::AccountService&, shop::ShopService&, SessionGate&, ResetCodeHook&, const base::Clock&);
 
   std::vector<runtime::Route> routes();
-  void apply(const RequestLimitSettings& limits) { limits_.apply(limits); }
-  const AccountCredentials& credentials() const { return *credentials_; }
 
  private:
   using Exchange = std::unique_ptr<net::Exchange>;
@@ -46,16 +43,13 @@ class AccountHandlers {
   void end_device(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
   void log_out(runtime::Worker&, Exchange, const contracts::AccountClaims&, const http::PathParameters&);
 
-  runtime::Route open_route(http::Method, std::string_view pattern, OpenHandler);
-  runtime::Route session_route(http::Method, std::string_view pattern, SessionHandler);
   accounts::Answered<accounts::LoggedIn> reply_with_tokens(DeferredReply);
 
   accounts::AccountService& service_;
+  shop::ShopService& shop_;
+  SessionGate& gate_;
   ResetCodeHook& reset_code_hook_;
-  const std::unique_ptr<AccountCredentials> credentials_;
   const base::Clock& clock_;
-  const std::chrono::milliseconds clock_skew_;
-  RequestLimits limits_;
 };
 
 }  // namespace tribune::api

@@ -7,43 +7,20 @@
 #include "api/access_client.h"
 #include "api/api_accounts.h"
 #include "api/api_settings.h"
+#include "api/cached_document.h"
+#include "api/catalogue_pages.h"
 #include "api/documents.h"
-#include "base/bytes.h"
-#include "base/encoding.h"
-#include "base/signing.h"
+#include "api/shop_handlers.h"
 #include "contracts/event.h"
 #include "contracts/key_watch.h"
-#include "http/conditional.h"
 #include "net/server/http_server.h"
 
 namespace tribune::api {
 namespace {
 
-/// A serialised document with its entity-tag. Immutable.
-struct CachedDocument {
-  base::SharedBytes body;
-  std::string etag;
-};
-
-CachedDocument made(std::string body) {
-  auto etag = "\"" + base::to_hex(base::sha256(body)).substr(0, 16) + "\"";
-  return {base::share(std::move(body)), std::move(etag)};
-}
-
 struct Documents {
-  CachedDocument channels, caches, openapi;
+  CachedDocument caches, openapi;
 };
-
-http::Response answer(const http::Request& request, const CachedDocument& document) {
-  http::Response response;
-  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache"}, {"ETag", document.etag}};
-  if (http::evaluate(request.headers, {document.etag, std::nullopt}) == http::Precondition::not_modified) {
-    response.status = 304;
-    return response;
-  }
-  response.body = base::BytesSlice{document.body, 0, document.body->size()};
-  return response;
-}
 
 /// Any thread for the handlers; the rest on the main thread.
 class ApiRole final : public runtime::Role {
@@ -52,7 +29,8 @@ class ApiRole final : public runtime::Role {
       : services_(services),
         settings_at_start_(road_settings(settings)),
         own_at_start_(settings.get<ApiSettings>("api")),
-        access_(services.clock, services.log, services.metrics, services.workers.size()) {
+        access_(services.clock, services.log, services.metrics, services.workers.size()),
+        pages_(services.clock) {
     publish(settings);
   }
 
@@ -60,7 +38,9 @@ class ApiRole final : public runtime::Role {
 
   std::vector<runtime::Route> front_routes() override {
     std::vector<runtime::Route> routes{
-        route("/api/v1/channels", &Documents::channels),
+        {{http::Method::get},
+         "/api/v1/channels",
+         [this](auto& worker, auto exchange, const auto&) { channels(worker, std::move(exchange)); }},
         route("/api/v1/caches", &Documents::caches),
         route("/api/v1/openapi.json", &Documents::openapi),
         {{http::Method::post},
@@ -84,7 +64,7 @@ class ApiRole final : public runtime::Role {
 
   base::Status start() override {
     if (!own_at_start_.accounts.state_dir.empty()) {
-      auto opened = ApiAccounts::open(own_at_start_, settings_at_start_.event.clock_skew, services_);
+      auto opened = ApiAccounts::open(own_at_start_, settings_at_start_.event.clock_skew, pages_, services_);
       if (!opened) return tl::unexpected(opened.error());
       accounts_ = std::move(*opened);
     }
@@ -132,12 +112,20 @@ class ApiRole final : public runtime::Role {
 
   void tick() {
     key_watch_.look();
+    pages_.tick();
     if (accounts_) accounts_->tick();
+  }
+
+  void channels(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
+    if (accounts_ && exchange->request().headers.first("Authorization"))
+      return accounts_->channels(worker, std::move(exchange));
+    auto response = channel_list(exchange->request(), *pages_.get());
+    exchange->reply(std::move(response));
   }
 
   runtime::Route route(std::string_view pattern, CachedDocument Documents::*which) {
     return {{http::Method::get}, pattern, [this, which](auto&, auto exchange, const auto&) {
-              exchange->reply(answer(exchange->request(), (*documents()).*which));
+              exchange->reply(answer_with(exchange->request(), (*documents()).*which));
             }};
   }
 
@@ -176,8 +164,9 @@ class ApiRole final : public runtime::Role {
   void publish(const config::Settings& settings) {
     const auto& event = settings.get<contracts::Event>("event");
     const auto& own = settings.get<ApiSettings>("api");
-    auto next = std::make_shared<const Documents>(Documents{
-        made(channels_document(event, own)), made(caches_document(own)), made(std::string(openapi_document()))});
+    pages_.set_event(event, own);
+    auto next = std::make_shared<const Documents>(
+        Documents{cached_document(caches_document(own)), cached_document(std::string(openapi_document()))});
     const std::lock_guard lock(mutex_);
     documents_ = std::move(next);
   }
@@ -191,6 +180,7 @@ class ApiRole final : public runtime::Role {
   const BalancerEndpointSettings settings_at_start_;
   const ApiSettings own_at_start_;
   AccessClient access_;
+  CataloguePages pages_;
   contracts::KeyWatch key_watch_{services_.clock, services_.log, services_.metrics, "api"};
   std::unique_ptr<ApiAccounts> accounts_;  // null without accounts.state_dir
   net::Timer look_;                        // on the first worker's loop

@@ -42,7 +42,9 @@ const config::Section<RequestLimitSettings>& limit_section() {
                  "it where a crowd shares one address.")
           .whole("max_reset_requests_per_login", &RequestLimitSettings::max_reset_requests_per_login, {1, 1'000},
                  "Maximum number of one-time codes that are requested for one login in an hour, whether it exists or "
-                 "not.");
+                 "not.")
+          .whole("max_voucher_attempts_per_account", &RequestLimitSettings::max_voucher_attempts_per_account,
+                 {1, 100'000}, "Maximum number of vouchers, right or wrong, that one account redeems in an hour.");
   return section;
 }
 
@@ -75,6 +77,7 @@ const config::Section<ApiSettings>& api_section() {
                     "The cache nodes that apps ping, so that they can report to the balancer which nodes they reach.")
           .section("accounts", &ApiSettings::accounts, accounts::account_section(),
                    "The accounts of viewers, with which apps log in.")
+          .section("shop", &ApiSettings::shop, shop::shop_section(), "What viewers buy.")
           .section("limits", &ApiSettings::limits, limit_section(),
                    "Limits on the requests for accounts; more are answered with 429.")
           .check(check_caches);

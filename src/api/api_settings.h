@@ -7,6 +7,7 @@
 #include "accounts/account_settings.h"
 #include "api/request_limits.h"
 #include "config/section.h"
+#include "shop/shop_settings.h"
 
 namespace tribune::api {
 
@@ -23,6 +24,7 @@ struct ApiSettings {
   std::string operator_token;  // requests with it may name an account; empty: no request may
   std::vector<CacheSettings> caches;
   accounts::AccountSettings accounts;
+  shop::ShopSettings shop;
   RequestLimitSettings limits;
 };
 

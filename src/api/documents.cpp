@@ -14,17 +14,8 @@ std::string without_slash(std::string url) {
 
 }  // namespace
 
-std::string channels_document(const contracts::Event& event, const ApiSettings& settings) {
-  Writer w;
-  w.begin_object().key("channels").begin_array();
-  for (const auto& channel : event.channels) {
-    w.begin_object()
-        .member("id", channel.id)
-        .member("title", channel.title.empty() ? channel.id : channel.title)
-        .member("playback_url", without_slash(settings.balancer_url) + "/live/" + channel.id + "/index.m3u8")
-        .end_object();
-  }
-  return w.end_array().end_object().take();
+std::string playback_url(const ApiSettings& settings, std::string_view channel) {
+  return without_slash(settings.balancer_url) + "/live/" + std::string(channel) + "/index.m3u8";
 }
 
 std::string caches_document(const ApiSettings& settings) {

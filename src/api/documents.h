@@ -6,12 +6,11 @@
 #include <string_view>
 
 #include "api/api_settings.h"
-#include "contracts/event.h"
 
 namespace tribune::api {
 
-/// GET /api/v1/channels: {"channels": [{id, title, playback_url}]}
-std::string channels_document(const contracts::Event&, const ApiSettings&);
+/// Where players find the channel: an absolute URL, or a path when api.balancer_url is empty.
+std::string playback_url(const ApiSettings&, std::string_view channel);
 
 /// GET /api/v1/caches: {"caches": [{id, url, ping_url}]}
 std::string caches_document(const ApiSettings&);

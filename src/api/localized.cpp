@@ -42,9 +42,10 @@ Language language_of(const http::Request& request) {
   return ru > 0 && ru > weight_of(*field, "en") ? Language::ru : Language::en;
 }
 
-http::Response problem(const http::Request& request, const http::ProblemType& type, const Localized& detail) {
+http::Response problem(const http::Request& request, const http::ProblemType& type, const Localized& detail,
+                       const std::function<void(base::json::Writer&)>& write_members) {
   const auto language = language_of(request);
-  auto response = http::problem(type, language == Language::ru ? detail.ru : detail.en);
+  auto response = http::problem(type, language == Language::ru ? detail.ru : detail.en, write_members);
   response.headers.add("Content-Language", language == Language::ru ? "ru" : "en");
   response.headers.add("Vary", "Accept-Language");
   return response;

@@ -3,6 +3,7 @@
 // prefers. Pure functions.
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -23,8 +24,10 @@ enum class Language { en, ru };
 /// Russian.
 Language language_of(const http::Request&);
 
-/// The problem with its detail in the client's language, Content-Language and Vary.
-http::Response problem(const http::Request&, const http::ProblemType&, const Localized& detail);
+/// The problem with its detail in the client's language, Content-Language and Vary, and the members that
+/// `write_members` adds.
+http::Response problem(const http::Request&, const http::ProblemType&, const Localized& detail,
+                       const std::function<void(base::json::Writer&)>& write_members = {});
 
 /// As problem(), with Retry-After.
 http::Response problem_with_retry(const http::Request&, const http::ProblemType&, const Localized& detail,

@@ -74,6 +74,31 @@ bool RequestBody::optional_flag(std::string_view name) {
   return found->boolean;
 }
 
+std::optional<std::int64_t> RequestBody::optional_whole(std::string_view name, std::int64_t least, std::int64_t most) {
+  const auto* found = member(name);
+  if (!found) return std::nullopt;
+  if (found->is(base::json::Kind::integer) && found->integer >= least && found->integer <= most) return found->integer;
+  fail({fmt::format("\"{}\" must be a whole number from {} to {}", name, least, most),
+        fmt::format("\"{}\" — целое число от {} до {}", name, least, most)});
+  return std::nullopt;
+}
+
+shop::Money RequestBody::money(std::string_view name, std::int64_t least) {
+  const auto* found = member(name);
+  const auto amount = found ? found->whole("amount") : std::nullopt;
+  const auto currency = found ? found->text("currency") : std::nullopt;
+  if (amount && *amount >= least && *amount <= shop::kMaxAmount && currency && shop::is_currency(*currency) &&
+      found->object.size() == 2)
+    return {*amount, std::string(*currency)};
+  fail(
+      {fmt::format("\"{}\" must have \"amount\", a whole number of minor units from {} to {}, and \"currency\", an ISO "
+                   "4217 code",
+                   name, least, shop::kMaxAmount),
+       fmt::format("\"{}\" — это «amount», целое число минимальных единиц от {} до {}, и «currency», код ISO 4217",
+                   name, least, shop::kMaxAmount)});
+  return {};
+}
+
 const http::ProblemType& RequestBody::problem_type() const {
   return is_too_large_ ? http::problems::body_too_large : http::problems::bad_request;
 }

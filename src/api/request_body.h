@@ -2,6 +2,7 @@
 // The JSON object in the body of a request, read member by member. The first thing that is wrong becomes the error, in
 // both languages of the API.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "api/localized.h"
 #include "base/json.h"
 #include "http/message.h"
+#include "shop/money.h"
 
 namespace tribune::api {
 
@@ -26,6 +28,10 @@ class RequestBody {
   /// Empty when the member is absent or null.
   std::string optional_text(std::string_view name, std::size_t most);
   bool optional_flag(std::string_view name);
+  /// nullopt when the member is absent or null, and an error when it is not a whole number between these bounds.
+  std::optional<std::int64_t> optional_whole(std::string_view name, std::int64_t least, std::int64_t most);
+  /// {amount, currency}: whole minor units between `least` and shop::kMaxAmount.
+  shop::Money money(std::string_view name, std::int64_t least = 0);
 
   /// After all members were read: what is wrong, or nullopt. A member that was not asked for is an error.
   std::optional<Localized> finish();

@@ -16,6 +16,8 @@ std::string key_of_address(std::string_view address) {
   return {reinterpret_cast<const char*>(unit.bytes.data()), unit.bytes.size()};
 }
 
+std::string key_of_account(std::uint64_t account) { return {reinterpret_cast<const char*>(&account), sizeof account}; }
+
 }  // namespace
 
 void RequestLimits::apply(const RequestLimitSettings& settings) {
@@ -27,8 +29,7 @@ RequestLimits::Quota RequestLimits::count_address(std::string_view address, base
 }
 
 RequestLimits::Quota RequestLimits::count_account(std::uint64_t account, base::SteadyTime now) {
-  const std::string_view key(reinterpret_cast<const char*>(&account), sizeof account);
-  return count(requests_, key, {"account", settings_.get()->max_requests_per_account}, now);
+  return count(requests_, key_of_account(account), {"account", settings_.get()->max_requests_per_account}, now);
 }
 
 RequestLimits::Quota RequestLimits::count_registration(std::string_view address, base::SteadyTime now) {
@@ -44,6 +45,11 @@ RequestLimits::Quota RequestLimits::count_reset_request_of_address(std::string_v
 RequestLimits::Quota RequestLimits::count_reset_request_of_login(std::string_view login_key, base::SteadyTime now) {
   const auto limit = settings_.get()->max_reset_requests_per_login;
   return count(reset_logins_, login_key, {"reset-login", limit, std::chrono::hours(1)}, now);
+}
+
+RequestLimits::Quota RequestLimits::count_voucher_of_account(std::uint64_t account, base::SteadyTime now) {
+  const auto limit = settings_.get()->max_voucher_attempts_per_account;
+  return count(vouchers_, key_of_account(account), {"voucher", limit, std::chrono::hours(1)}, now);
 }
 
 RequestLimits::Quota RequestLimits::count(Table& table, std::string_view key, Quota quota, base::SteadyTime now) const {

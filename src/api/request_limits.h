@@ -25,17 +25,18 @@ struct RequestLimitSettings {
   std::int64_t max_registrations_per_address = 300;
   std::int64_t max_reset_requests_per_address = 300;
   std::int64_t max_reset_requests_per_login = 5;
+  std::int64_t max_voucher_attempts_per_account = 30;
 };
 
 /// Any thread; locks inside. Bounded: of more than kMaxKeys keys in a table, those that were seen longest ago are
-/// forgotten. Requests, registrations, and the addresses and logins of requests for codes have a table each.
+/// forgotten. Each kind of key has a table.
 class RequestLimits {
  public:
   static constexpr std::size_t kMaxKeys = 262'144;
 
   /// The state of a limit after a request.
   struct Quota {
-    std::string_view policy;  // "address", "account", "registration", "reset-address" or "reset-login"
+    std::string_view policy;  // "address", "account", "registration", "reset-address", "reset-login" or "voucher"
     std::int64_t limit = 0;
     std::chrono::seconds window{60};  // of the limit
     std::int64_t left = 0;
@@ -50,6 +51,9 @@ class RequestLimits {
   /// A request for a one-time code, first by its address. One that this refuses is not counted for the login.
   Quota count_reset_request_of_address(std::string_view address, base::SteadyTime now);
   Quota count_reset_request_of_login(std::string_view login_key, base::SteadyTime now);
+
+  /// A code that an account redeems, right or wrong.
+  Quota count_voucher_of_account(std::uint64_t account, base::SteadyTime now);
 
   /// Adds RateLimit and RateLimit-Policy.
   static void add_fields(http::Headers&, const Quota&);
@@ -67,7 +71,7 @@ class RequestLimits {
   base::Published<RequestLimitSettings> settings_{std::make_shared<const RequestLimitSettings>()};
   Table requests_;
   // WHY apart: these quotas take an hour to be full again, and requests are many more.
-  Table registrations_, reset_addresses_, reset_logins_;
+  Table registrations_, reset_addresses_, reset_logins_, vouchers_;
 };
 
 }  // namespace tribune::api

@@ -99,7 +99,11 @@ void add_ctl(CLI::App& app, int& code, CtlOptions& options, CtlValues& values) {
     sub->fallthrough();
     for (const auto& parameter : command.parameters) {
       const auto keep = [&values, key = key_of(parameter.name)](const std::string& value) { values[key] = value; };
-      sub->add_option_function<std::string>(parameter.name, keep, parameter.help)->required(parameter.required);
+      if (parameter.is_flag)
+        sub->add_flag_callback(
+            parameter.name, [keep] { keep("yes"); }, parameter.help);
+      else
+        sub->add_option_function<std::string>(parameter.name, keep, parameter.help)->required(parameter.required);
     }
     sub->callback([&code, &options, &values, &command] { code = ctl(options, command, values); });
   }

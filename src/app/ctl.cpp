@@ -6,6 +6,7 @@
 
 #include "app/commands.h"
 #include "base/clock.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "net/client/http_client.h"
@@ -18,6 +19,7 @@ constexpr int kRefused = 1;
 constexpr int kUnreachable = 3;
 constexpr int kPartly = 4;
 constexpr std::size_t kLongestToken = 4096;
+constexpr std::size_t kKeyCharacters = 26;  // of 5 bits each
 
 int say(int code, const std::string& text) {
   std::fprintf(stderr, "tribune: %s\n", text.c_str());
@@ -49,6 +51,8 @@ net::FetchRequest fetch_of(const CtlOptions& options, const CtlRequest& asked, c
   request.url = options.admin + asked.target;
   if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
   if (asked.method != http::Method::get) request.headers.add("Content-Type", "application/json");
+  // One command is one request: the operator who repeats a command means it.
+  if (asked.moves_money) request.headers.add("Idempotency-Key", base::random_id(kKeyCharacters));
   request.body = asked.body;
   request.destinations.allow_special_addresses = true;  // the operator gave the address
   request.deadlines.total = options.timeout;
@@ -91,6 +95,22 @@ bool is_no_path(const net::WholeAnswer& answer) {
          problem->text("detail").value_or("").starts_with("Nothing is served at this path");
 }
 
+/// Prints what the reader makes of the answer, and of those for which it asks.
+int read_all(const CtlOptions& options, const std::function<CtlPart(const std::string&)>& read,
+             const net::WholeAnswer& first, const std::string& token) {
+  auto part = read(first.body);
+  while (true) {
+    std::fputs(part.text.c_str(), stdout);
+    if (std::fflush(stdout) != 0) return kRefused;
+    if (!part.failure.empty()) return say(kRefused, part.failure);
+    if (part.next_target.empty()) return 0;
+    const auto answer = ask(fetch_of(options, {.target = part.next_target}, token));
+    if (!answer) return say(kUnreachable, options.admin + ": " + answer.error().text);
+    if (answer->head.status >= 300) return say(kRefused, why_refused(*answer));
+    part = read(answer->body);
+  }
+}
+
 }  // namespace
 
 int ctl(const CtlOptions& given, const CtlCommand& command, const CtlValues& values) {
@@ -109,6 +129,7 @@ int ctl(const CtlOptions& given, const CtlCommand& command, const CtlValues& val
   if (answer->head.status == 404 && !request.not_served.empty() && is_no_path(*answer))
     return say(kRefused, request.not_served);
   if (answer->head.status >= 300) return say(kRefused, why_refused(*answer));
+  if (command.reader && !options.json) return read_all(options, command.reader(values), *answer, *token);
   const auto value = base::json::parse(answer->body, {.max_bytes = 16 << 20});
   const bool readable = value && command.text && !options.json;
   const auto text = readable ? command.text(*value) : answer->body + "\n";

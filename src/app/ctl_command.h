@@ -1,7 +1,7 @@
 #pragma once
 // The commands of `tribune ctl`. Each is a row of a table: its name, its parameters, the request to the admin listener,
-// and the conversion of the response to text. The tables are in ctl_routing.cpp, ctl_store.cpp, ctl_limit.cpp and
-// ctl_accounts.cpp.
+// and the conversion of the response to text. The tables are in ctl_routing.cpp, ctl_store.cpp, ctl_limit.cpp,
+// ctl_accounts.cpp, ctl_shop.cpp and ctl_books.cpp.
 
 #include <functional>
 #include <map>
@@ -18,6 +18,7 @@ struct CtlParameter {
   std::string name;
   std::string help;
   bool required = true;
+  bool is_flag = false;  // an option without a value; "yes" when it is given
 };
 
 /// The given parameters by name, without dashes and in lower case: "node", "client". Omitted ones are absent.
@@ -29,6 +30,14 @@ struct CtlRequest {
   std::string body{};        // JSON, or empty
   std::string refusal{};     // the error in the command line; if set, no request is sent
   std::string not_served{};  // the error text when the listener has no such route; empty: the response's own text
+  bool moves_money = false;  // the request carries an Idempotency-Key
+};
+
+/// What a response gives to print, and whether more is asked for.
+struct CtlPart {
+  std::string text;
+  std::string next_target{};  // path[?query] of a further GET; empty: there is none
+  std::string failure{};      // the command has failed: the error text
 };
 
 struct CtlCommand {
@@ -40,6 +49,9 @@ struct CtlCommand {
   std::function<std::string(const base::json::Value&)> text = {};
   /// Whether the response reports that the whole command was executed. Empty: always true.
   std::function<bool(const base::json::Value&)> is_done = {};
+  /// Instead of `text`, for a command that reads several responses, or the body itself: makes what is called with the
+  /// body of each response in turn.
+  std::function<std::function<CtlPart(const std::string& body)>(const CtlValues&)> reader = {};
 };
 
 /// The commands of one table; each table has its own file.
@@ -47,6 +59,8 @@ std::vector<CtlCommand> routing_commands();
 std::vector<CtlCommand> store_commands();
 std::vector<CtlCommand> limit_commands();
 std::vector<CtlCommand> account_commands();
+std::vector<CtlCommand> shop_commands();
+std::vector<CtlCommand> books_commands();
 
 /// The commands of all tables.
 const std::vector<CtlCommand>& ctl_commands();

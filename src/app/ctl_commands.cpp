@@ -6,7 +6,8 @@ namespace tribune::app {
 const std::vector<CtlCommand>& ctl_commands() {
   static const auto all = [] {
     std::vector<CtlCommand> made;
-    for (auto& group : {routing_commands(), store_commands(), limit_commands(), account_commands()})
+    for (auto& group : {routing_commands(), store_commands(), limit_commands(), account_commands(), shop_commands(),
+                        books_commands()})
       for (auto& command : group) made.push_back(command);
     return made;
   }();

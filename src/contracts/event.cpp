@@ -185,6 +185,10 @@ const config::Section<Channel>& channel_section() {
                "segments are requested from them in this order when the origin of the source fails. A backup whose "
                "playlist shows other files is asked for no segment of the source. See docs/operations.md.",
                config::check_http_origin, "http(s)://host[:port]")
+        .choice("access", &Channel::access,
+                config::Words<ChannelAccess>{{"free", ChannelAccess::free}, {"paid", ChannelAccess::paid}},
+                "Who may watch the channel, as the api lists it. free: everybody; paid: accounts that have bought it, "
+                "see docs/shop.md.")
         .choice("links", &Channel::links,
                 config::Words<LinksMode>{
                     {"direct", LinksMode::direct}, {"redirect", LinksMode::redirect}, {"auto", LinksMode::automatic}},

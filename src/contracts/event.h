@@ -32,12 +32,19 @@ enum class Fallback { none, origin };
 /// their own URLs.
 enum class OriginDocuments { serve, leave };
 
+/// Who may watch a channel.
+enum class ChannelAccess {
+  free,  // everybody
+  paid,  // accounts that have bought it
+};
+
 struct Channel {
   std::string id;
   std::string title;
   std::string source;                       // the origin's playlist, multivariant or media
   std::vector<std::string> extra_origins;   // further origins ("https://host[:port]") that its URIs may name
   std::vector<std::string> backup_origins;  // used when the source's origin fails, with the same paths
+  ChannelAccess access = ChannelAccess::free;
   LinksMode links = LinksMode::automatic;
   WaitingRoom waiting_room = WaitingRoom::slate;
   Fallback fallback = Fallback::none;

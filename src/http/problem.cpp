@@ -58,69 +58,107 @@ constinit const ProblemType not_ready{"not-ready", 503, "The server is not ready
 constinit const ProblemType stopping{"stopping", 503, "The server is stopping"};
 constinit const ProblemType origin_timeout{"origin-timeout", 504, "The origin did not respond in time"};
 constinit const ProblemType version_unsupported{"version-unsupported", 505, "The HTTP version is not supported"};
+constinit const ProblemType option_invalid{"option-invalid", 400, "The product is not sold in this form"};
+constinit const ProblemType quantity_invalid{"quantity-invalid", 400, "This quantity cannot be bought"};
+constinit const ProblemType payment_method_unknown{"payment-method-unknown", 400, "The payment method is not offered"};
+constinit const ProblemType idempotency_key_required{"idempotency-key-required", 400,
+                                                     "The request needs an Idempotency-Key"};
+constinit const ProblemType balance_insufficient{"balance-insufficient", 402, "The balance is too low"};
+constinit const ProblemType product_unknown{"product-unknown", 404, "The product is not on sale"};
+constinit const ProblemType purchase_unknown{"purchase-unknown", 404, "The purchase does not exist"};
+constinit const ProblemType voucher_unknown{"voucher-unknown", 404, "The voucher is not valid"};
+constinit const ProblemType price_changed{"price-changed", 409, "The price has changed"};
+constinit const ProblemType sold_out{"sold-out", 409, "Not enough pieces are left"};
+constinit const ProblemType already_owned{"already-owned", 409, "The account has it already"};
+constinit const ProblemType balance_limit{"balance-limit", 409, "The balance would be too large"};
+constinit const ProblemType purchase_limit{"purchase-limit", 409, "The account has too many purchases"};
+constinit const ProblemType voucher_used{"voucher-used", 409, "The voucher was redeemed before"};
+constinit const ProblemType purchase_state{"purchase-state", 409, "The purchase is in another state"};
+constinit const ProblemType idempotency_key_in_use{"idempotency-key-in-use", 409,
+                                                   "The first request with this key is not answered yet"};
+constinit const ProblemType idempotency_key_reused{"idempotency-key-reused", 422,
+                                                   "The key was used for another request"};
 
-std::span<const ProblemType* const> all() {
-  static constexpr std::array kAll{
-      &bad_request,
-      &unauthorized,
-      &link_invalid,
-      &link_expired,
-      &session_invalid,
-      &forbidden,
-      &not_found,
-      &channel_unknown,
-      &method_not_allowed,
-      &request_timeout,
-      &body_too_large,
-      &target_too_long,
-      &range_not_satisfiable,
-      &too_many_requests,
-      &head_too_large,
-      &internal,
-      &origin_broken,
-      &origin_unavailable,
-      &node_unavailable,
-      &overloaded,
-      &not_ready,
-      &stopping,
-      &origin_timeout,
-      &expectation_failed,
-      &not_implemented,
-      &version_unsupported,
-      &session_ended,
-      &ticket_invalid,
-      &ticket_expired,
-      &access_queued,
-      &account_full,
-      &queue_full,
-      &content_type_unsupported,
-      &misdirected,
-      &login_invalid,
-      &password_invalid,
-      &credentials_wrong,
-      &token_invalid,
-      &logged_out,
-      &refresh_token_reused,
-      &account_pending,
-      &account_declined,
-      &account_blocked,
-      &registration_closed,
-      &password_reset_closed,
-      &login_taken,
-      &conflict,
-  };
-  return kAll;
-}
+static constexpr std::array kAll{
+    &bad_request,
+    &unauthorized,
+    &link_invalid,
+    &link_expired,
+    &session_invalid,
+    &forbidden,
+    &not_found,
+    &channel_unknown,
+    &method_not_allowed,
+    &request_timeout,
+    &body_too_large,
+    &target_too_long,
+    &range_not_satisfiable,
+    &too_many_requests,
+    &head_too_large,
+    &internal,
+    &origin_broken,
+    &origin_unavailable,
+    &node_unavailable,
+    &overloaded,
+    &not_ready,
+    &stopping,
+    &origin_timeout,
+    &expectation_failed,
+    &not_implemented,
+    &version_unsupported,
+    &session_ended,
+    &ticket_invalid,
+    &ticket_expired,
+    &access_queued,
+    &account_full,
+    &queue_full,
+    &content_type_unsupported,
+    &misdirected,
+    &login_invalid,
+    &password_invalid,
+    &credentials_wrong,
+    &token_invalid,
+    &logged_out,
+    &refresh_token_reused,
+    &account_pending,
+    &account_declined,
+    &account_blocked,
+    &registration_closed,
+    &password_reset_closed,
+    &login_taken,
+    &conflict,
+    &option_invalid,
+    &quantity_invalid,
+    &payment_method_unknown,
+    &idempotency_key_required,
+    &balance_insufficient,
+    &product_unknown,
+    &purchase_unknown,
+    &voucher_unknown,
+    &price_changed,
+    &sold_out,
+    &already_owned,
+    &balance_limit,
+    &purchase_limit,
+    &voucher_used,
+    &purchase_state,
+    &idempotency_key_in_use,
+    &idempotency_key_reused,
+};
+
+std::span<const ProblemType* const> all() { return kAll; }
 
 }  // namespace problems
 
-Response problem(const ProblemType& type, std::string_view detail) {
+Response problem(const ProblemType& type, std::string_view detail,
+                 const std::function<void(base::json::Writer&)>& write_members) {
   base::json::Writer json;
   json.begin_object();
   json.member("type", "/problems/" + std::string(type.slug));
   json.member("title", type.title);
   json.member("status", type.status);
   if (!detail.empty()) json.member("detail", detail);
+  if (write_members) write_members(json);
   json.end_object();
   Response response;
   response.status = type.status;

@@ -1,10 +1,12 @@
 #pragma once
 // Errors as problem details (RFC 9457): a stable `type` for machines, a title and a detail for people.
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "http/message.h"
 
@@ -17,8 +19,10 @@ struct ProblemType {
   std::string_view title;
 };
 
-/// application/problem+json with type, title, status and detail; `Cache-Control: no-store`.
-Response problem(const ProblemType&, std::string_view detail);
+/// application/problem+json with type, title, status and detail, and the members that `write_members` adds;
+/// `Cache-Control: no-store`.
+Response problem(const ProblemType&, std::string_view detail,
+                 const std::function<void(base::json::Writer&)>& write_members = {});
 
 namespace problems {
 /// All kinds that are declared below.
@@ -43,15 +47,32 @@ extern const ProblemType account_full;      // 403: the account has reached its 
 extern const ProblemType account_pending;   // 403: an operator has not accepted the account yet
 extern const ProblemType account_declined;  // 403: an operator has declined the account
 extern const ProblemType account_blocked;   // 403: an operator has blocked the account
-extern const ProblemType registration_closed;       // 403
-extern const ProblemType password_reset_closed;     // 403: only operators issue one-time codes
-extern const ProblemType forbidden;                 // 403
-extern const ProblemType not_found;                 // 404
-extern const ProblemType channel_unknown;           // 404
-extern const ProblemType method_not_allowed;        // 405
-extern const ProblemType request_timeout;           // 408
-extern const ProblemType login_taken;               // 409: another account has the login
-extern const ProblemType conflict;                  // 409: the resource was changed at the same time
+extern const ProblemType registration_closed;    // 403
+extern const ProblemType password_reset_closed;  // 403: only operators issue one-time codes
+extern const ProblemType forbidden;              // 403
+extern const ProblemType not_found;              // 404
+extern const ProblemType channel_unknown;        // 404
+extern const ProblemType method_not_allowed;     // 405
+extern const ProblemType request_timeout;        // 408
+extern const ProblemType login_taken;            // 409: another account has the login
+extern const ProblemType conflict;               // 409: the resource was changed at the same time
+extern const ProblemType option_invalid;    // 400: the order names no option of the product, or one where it has none
+extern const ProblemType quantity_invalid;  // 400: one piece only, or the total is too large
+extern const ProblemType payment_method_unknown;    // 400
+extern const ProblemType idempotency_key_required;  // 400
+extern const ProblemType balance_insufficient;      // 402: with "missing"
+extern const ProblemType product_unknown;           // 404
+extern const ProblemType purchase_unknown;          // 404
+extern const ProblemType voucher_unknown;           // 404: wrong, expired or void
+extern const ProblemType price_changed;             // 409: with "price"
+extern const ProblemType sold_out;                  // 409: with "left"
+extern const ProblemType already_owned;             // 409
+extern const ProblemType balance_limit;             // 409
+extern const ProblemType purchase_limit;            // 409: too many unpaid purchases, or too many that are in effect
+extern const ProblemType voucher_used;              // 409
+extern const ProblemType purchase_state;            // 409: with "state"
+extern const ProblemType idempotency_key_in_use;    // 409
+extern const ProblemType idempotency_key_reused;    // 422
 extern const ProblemType body_too_large;            // 413
 extern const ProblemType target_too_long;           // 414
 extern const ProblemType content_type_unsupported;  // 415

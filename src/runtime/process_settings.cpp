@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kLeastTokenBytes = 16;
 constexpr std::int64_t kAdminConnections = 256;
+constexpr std::uint64_t kAdminBodyBytes = 8U << 20;  // a catalogue of the shop (shop::kMaxImportBytes)
 
 std::string token_rule(const AdminSettings& admin) {
   if (!admin.token.empty()) return "";
@@ -99,6 +100,7 @@ net::ServerSettings admin_server(const AdminSettings& admin) {
   server.listen = admin.listen;
   server.limits.max_connections = kAdminConnections;
   server.limits.max_connections_per_address = kAdminConnections;
+  server.limits.max_body_bytes = kAdminBodyBytes;
   return server;
 }
 

@@ -29,12 +29,21 @@ tl::unexpected<base::Error> wrong_books(std::string text) {
   return base::failure(base::ErrorKind::protocol, base::Fault::tribune, std::move(text));
 }
 
+/// The text as it is read from JSON: bytes that are not UTF-8 are replaced, so that what is read has the digest of what
+/// was written.
+std::string as_read(std::string_view text) {
+  base::json::Writer w;
+  w.begin_array().value(text).end_array();
+  const auto parsed = base::json::parse(w.text());
+  return parsed ? parsed->array.at(0).string : std::string(text);
+}
+
 /// Open: without the digest and the closing brace.
 base::json::Writer undigested(const JournalTransaction& transaction) {
   base::json::Writer w;
   w.begin_object().member("number", transaction.number);
   w.member("at", base::rfc3339(transaction.at)).member("kind", to_string(transaction.kind));
-  w.member("reference", transaction.reference).key("postings").begin_array();
+  w.member("reference", as_read(transaction.reference)).key("postings").begin_array();
   for (const auto& posting : transaction.postings) {
     w.begin_object().member("ledger", posting.ledger);
     w.member("amount", posting.money.amount).member("currency", posting.money.currency).end_object();
@@ -101,12 +110,16 @@ std::string to_json(const JournalTransaction& transaction) {
 base::Result<JournalTransaction> journal_transaction_of_json(std::string_view text) {
   const auto parsed = base::json::parse(text);
   if (!parsed) return wrong_books("a transaction is not JSON: " + parsed.error().text);
+  return journal_transaction_of(*parsed);
+}
+
+base::Result<JournalTransaction> journal_transaction_of(const Value& value) {
   JournalTransaction made;
-  const auto number = parsed->whole("number");
-  const auto at = base::parse_iso8601(parsed->text("at").value_or(""));
-  const auto kind = parse_journal_kind(parsed->text("kind").value_or(""));
-  const auto reference = parsed->text("reference"), digest = parsed->text("digest");
-  auto postings = postings_of(parsed->find("postings"));
+  const auto number = value.whole("number");
+  const auto at = base::parse_iso8601(value.text("at").value_or(""));
+  const auto kind = parse_journal_kind(value.text("kind").value_or(""));
+  const auto reference = value.text("reference"), digest = value.text("digest");
+  auto postings = postings_of(value.find("postings"));
   if (!number || *number < 1 || !at || !kind || !reference || !digest || !postings)
     return wrong_books(fmt::format("transaction {} lacks a member or has a wrong one", number.value_or(0)));
   made.number = static_cast<std::uint64_t>(*number);

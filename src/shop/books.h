@@ -22,6 +22,7 @@
 
 #include "accounts/account.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/result.h"
 #include "shop/money.h"
 
@@ -51,13 +52,15 @@ struct JournalTransaction {
 inline constexpr std::string_view kSales = "sales", kVouchers = "vouchers", kOperator = "operator", kTill = "till";
 std::string viewer_ledger(accounts::AccountId);
 
-/// SHA-256 of the digest before ("" for the first) and of everything in the transaction but its digest.
+/// SHA-256 of the digest before ("" for the first) and of everything in the transaction but its digest. It is the same
+/// for a transaction that was written and read again, also when its reference is not UTF-8.
 std::string digest_of(std::string_view digest_before, const JournalTransaction&);
 
 /// The form in which it is stored, listed and exported.
 std::string to_json(const JournalTransaction&);
 /// Errors: protocol.
 base::Result<JournalTransaction> journal_transaction_of_json(std::string_view text);
+base::Result<JournalTransaction> journal_transaction_of(const base::json::Value&);
 
 /// Checks a journal, transaction by transaction from the first one.
 class BooksCheck {

@@ -35,7 +35,7 @@ std::optional<ProductKind> parse_product_kind(std::string_view text);
 struct Grant {
   bool all_channels = false;
   std::vector<std::string> channels;              // empty when all_channels is set
-  std::optional<std::chrono::seconds> valid_for;  // from the purchase
+  std::optional<std::chrono::seconds> valid_for;  // from the payment, or from the end of what is owned
   std::optional<base::WallTime> valid_from;       // fixed dates
   std::optional<base::WallTime> valid_until;
   bool operator==(const Grant&) const = default;
@@ -87,11 +87,11 @@ inline constexpr std::size_t kMaxGrantedChannels = 64;  // of a product that doe
 inline constexpr std::size_t kMaxTitleBytes = 256, kMaxDescriptionBytes = 4'096, kMaxPictureBytes = 1'024;
 inline constexpr std::chrono::seconds kMaxValidity{10LL * 366 * 24 * 3'600};
 
-/// What is wrong with a product by itself: an id that is not 1 to 64 of a-z 0-9 . _ -, a title that is empty, too long
-/// or has control characters, a price outside 0 to kMaxAmount, a grant that does not fit the kind (channel: exactly
-/// one; bundle: two or more; pass: at least one or all, and a validity; goods: none), both valid_for and fixed dates,
-/// an end before the begin, options of other kinds than goods, two options of one id, a negative stock. Empty when
-/// nothing is; the text names the member.
+/// What is wrong with a product by itself: an id that is not 1 to 64 of a-z 0-9 . _ - beginning with a letter or digit,
+/// a title that is empty, too long or has control characters, a price outside 0 to kMaxAmount, a grant that does not
+/// fit the kind (channel: exactly one; bundle: two or more; pass: at least one or all, and a validity; goods: none),
+/// both valid_for and fixed dates, an end before the begin, options of other kinds than goods, two options of one id, a
+/// negative stock. Empty when nothing is; the text names the member.
 std::string wrong_product(const Product&);
 /// As wrong_product().
 std::string wrong_channel_note(const ChannelNote&);

@@ -37,22 +37,9 @@ constexpr std::array<std::string_view, 16> kColumnNames{
     "currency", "channels", "valid_for", "valid_from", "valid_until",    "options",        "stock",   "is_on_sale"};
 constexpr std::array kRequiredColumns{Column::id, Column::kind, Column::title_en, Column::amount, Column::currency};
 
-constexpr std::string_view kDangerousBegin = "=+-@\t\r\n";
 constexpr std::size_t kMaxCells = 64;  // of a row that are kept
 
 std::string_view name_of(Column column) { return kColumnNames[static_cast<std::size_t>(column)]; }
-
-/// Whether the text has one of kDangerousBegin after any number of apostrophes.
-bool is_dangerous(std::string_view text) {
-  const auto begin = text.find_first_not_of('\'');
-  return begin != std::string_view::npos && kDangerousBegin.find(text[begin]) != std::string_view::npos;
-}
-
-std::string with_apostrophe(const std::string& text) { return is_dangerous(text) ? "'" + text : text; }
-
-std::string without_apostrophe(std::string_view cell) {
-  return std::string(cell.starts_with('\'') && is_dangerous(cell) ? cell.substr(1) : cell);
-}
 
 // Options: "red:Red:100|blue:Blue:".
 
@@ -176,7 +163,7 @@ class CsvProduct {
 
  private:
   ViewerText viewer_text(Column en, Column ru) const {
-    return {without_apostrophe(cell(en)), without_apostrophe(cell(ru))};
+    return {not_for_spreadsheets(cell(en)), not_for_spreadsheets(cell(ru))};
   }
   /// nullopt for an empty cell, and with an error for a wrong one.
   template <class Parse>
@@ -260,7 +247,7 @@ Product CsvProduct::read() const {
   product.kind = kind.value_or(ProductKind::goods);
   product.title = viewer_text(Column::title_en, Column::title_ru);
   product.description = viewer_text(Column::description_en, Column::description_ru);
-  product.picture = without_apostrophe(cell(Column::picture));
+  product.picture = not_for_spreadsheets(cell(Column::picture));
   product.price.amount = whole(cell(Column::amount), name_of(Column::amount)).value_or(0);
   product.price.currency = std::string(cell(Column::currency));
   read_channels(product.grant);
@@ -327,7 +314,7 @@ std::string to_csv(const std::vector<Product>& products) {
         product.stock ? std::to_string(*product.stock) : "",
         product.is_on_sale ? "true" : "false",
     };
-    for (std::size_t i = 0; i < texts.size(); ++i) csv += (i == 0 ? "" : ",") + csv_cell(with_apostrophe(texts[i]));
+    for (std::size_t i = 0; i < texts.size(); ++i) csv += (i == 0 ? "" : ",") + csv_cell(for_spreadsheets(texts[i]));
     csv += "\r\n";
   }
   return csv;

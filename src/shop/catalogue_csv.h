@@ -8,8 +8,7 @@
 //   channels     "all", or ids with spaces between them
 //   valid_for    a whole number with the unit s, min, h or d; the other times are RFC 3339
 //   options      id:title:stock with | between them, such as "red:Red:100|blue:Blue:", where the title is the English
-//   one
-//                and an empty stock is an unlimited one; a \ stands before each : | and \ of a part
+//                one and an empty stock is an unlimited one; a \ stands before each : | and \ of a part
 //   is_on_sale   true or false in either case, as spreadsheets write TRUE and FALSE
 //
 // Spreadsheets take a cell that begins with = + - @, a tab or a line break for a formula or cut it. Such a cell is

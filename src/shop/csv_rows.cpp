@@ -3,6 +3,15 @@
 #include <algorithm>
 
 namespace tribune::shop {
+namespace {
+
+/// Whether one of the dangerous characters follows any number of apostrophes.
+bool is_dangerous_in_spreadsheets(std::string_view text) {
+  const auto begin = text.find_first_not_of('\'');
+  return begin != std::string_view::npos && std::string_view("=+-@\t\r\n").find(text[begin]) != std::string_view::npos;
+}
+
+}  // namespace
 
 std::optional<CsvRow> CsvRows::next() {
   if (at_ >= text_.size()) return std::nullopt;
@@ -60,6 +69,14 @@ std::string csv_cell(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
   return quoted + '"';
+}
+
+std::string for_spreadsheets(std::string_view text) {
+  return (is_dangerous_in_spreadsheets(text) ? "'" : "") + std::string(text);
+}
+
+std::string not_for_spreadsheets(std::string_view text) {
+  return std::string(text.starts_with('\'') && is_dangerous_in_spreadsheets(text) ? text.substr(1) : text);
 }
 
 }  // namespace tribune::shop

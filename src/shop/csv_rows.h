@@ -38,4 +38,10 @@ class CsvRows {
 /// The cell, in quotes where it needs them.
 std::string csv_cell(std::string_view text);
 
+/// With an apostrophe in front of a text that spreadsheets take for a formula or cut: one that begins with = + - @, a
+/// tab or a line break, also after apostrophes.
+std::string for_spreadsheets(std::string_view text);
+/// What for_spreadsheets() was given.
+std::string not_for_spreadsheets(std::string_view text);
+
 }  // namespace tribune::shop

@@ -35,12 +35,12 @@ struct MoneyTransfer {
 };
 
 /// Writes the transaction to the journal and to the balances of viewers among its parties. The caller has checked that
-/// they stay between 0 and kMaxAmount.
-void book(store::WriteTransaction&, const MoneyTransfer&);
+/// they stay between 0 and kMaxAmount. Errors: protocol for a record that cannot be read, as of the functions below.
+base::Status book(store::WriteTransaction&, const MoneyTransfer&);
 
 /// 0 when the account never had any.
-Money balance_in(store::ReadTransaction&, AccountId, const std::string& currency);
-std::vector<Money> balances_in(store::ReadTransaction&, AccountId);
+base::Result<Money> balance_in(store::ReadTransaction&, AccountId, const std::string& currency);
+base::Result<std::vector<Money>> balances_in(store::ReadTransaction&, AccountId);
 /// At most `limit` transactions from this number on; ends before one that cannot be read.
 std::vector<JournalTransaction> journal_in(store::ReadTransaction&, std::uint64_t from, std::size_t limit);
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <iterator>
 #include <set>
 
 #include "shop/catalogue_json.h"
@@ -18,18 +18,12 @@ using store::WriteTransaction;
 
 constexpr std::string_view kCatalogueCounter = "catalogue";
 
-std::int64_t count_of(std::string_view text) {
-  std::int64_t count = 0;
-  std::from_chars(text.data(), text.data() + text.size(), count);
-  return count;
-}
-
 std::string sales_key(std::string_view product, std::string_view option) {
   return fmt::format("{}/{}", product, option);
 }
 
 std::uint64_t version_in(ReadTransaction& t) {
-  return static_cast<std::uint64_t>(count_of(t.get(kShopCounters, kCatalogueCounter).value_or("")));
+  return static_cast<std::uint64_t>(number_of_record(t.get(kShopCounters, kCatalogueCounter).value_or("")).value_or(0));
 }
 
 std::set<std::string> keys_in(ReadTransaction& t, std::string_view table) {
@@ -61,6 +55,15 @@ ListedProduct listed(ReadTransaction& t, Product product) {
   return made;
 }
 
+bool is_possible_id(std::string_view id) { return !id.empty() && id.size() <= kMaxIdBytes; }
+
+/// WHY: the tables do not take other keys.
+std::set<std::string> possible_ids(const std::vector<std::string>& ids) {
+  std::set<std::string> possible;
+  std::ranges::copy_if(ids, std::inserter(possible, possible.end()), is_possible_id);
+  return possible;
+}
+
 /// What is erased by a change that replaces everything: what it does not put.
 template <class Item>
 std::set<std::string> left_out(std::set<std::string> present, const std::vector<Item>& put, std::string Item::*id) {
@@ -86,17 +89,28 @@ CatalogueView catalogue_in(ReadTransaction& t) {
   return view;
 }
 
+TakenPieces taken_pieces_in(ReadTransaction& t) {
+  TakenPieces taken;
+  taken.version = version_in(t);
+  t.scan(kSalesCounts, "", [&](std::string_view key, std::string_view record) {
+    const auto slash = std::min(key.find('/'), key.size());
+    const auto option = key.substr(std::min(slash + 1, key.size()));
+    taken.by_option[{std::string(key.substr(0, slash)), std::string(option)}] = number_of_record(record).value_or(0);
+    return true;
+  });
+  return taken;
+}
+
 base::Result<std::uint64_t> change_catalogue_in(WriteTransaction& t, const CatalogueChange& change) {
   const auto version = version_in(t);
   if (change.if_version && *change.if_version != version)
     return base::failure(base::ErrorKind::conflict, base::Fault::client,
                          fmt::format("the catalogue has version {}", version));
   auto products = keys_in(t, kProducts), channels = keys_in(t, kChannelNotes);
-  std::set<std::string> erased_products(change.erased_products.begin(), change.erased_products.end());
-  std::set<std::string> erased_channels(change.erased_channels.begin(), change.erased_channels.end());
+  auto erased_products = possible_ids(change.erased_products), erased_channels = possible_ids(change.erased_channels);
   if (change.replaces_all) {
     erased_products = left_out(products, change.products, &Product::id);
-    erased_channels = left_out(channels, change.channels, &ChannelNote::channel);
+    if (!change.keeps_channels) erased_channels = left_out(channels, change.channels, &ChannelNote::channel);
   }
   for (const auto& id : erased_products) {
     erase_product(t, id);
@@ -123,7 +137,7 @@ base::Result<std::uint64_t> change_catalogue_in(WriteTransaction& t, const Catal
 }
 
 std::optional<Product> product_in(ReadTransaction& t, std::string_view id) {
-  if (id.empty() || id.size() > kMaxIdBytes) return std::nullopt;  // a key that the tables do not take
+  if (!is_possible_id(id)) return std::nullopt;
   const auto record = t.get(kProducts, id);
   if (!record) return std::nullopt;
   auto product = product_of_json(*record);
@@ -139,7 +153,7 @@ bool is_accepted_price(ReadTransaction& t, const Product& product, const Money& 
 }
 
 std::int64_t taken_in(ReadTransaction& t, std::string_view product, std::string_view option) {
-  return count_of(t.get(kSalesCounts, sales_key(product, option)).value_or(""));
+  return number_of_record(t.get(kSalesCounts, sales_key(product, option)).value_or("")).value_or(0);
 }
 
 void change_taken(WriteTransaction& t, std::string_view product, std::string_view option, std::int64_t by) {

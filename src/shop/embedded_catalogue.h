@@ -20,6 +20,7 @@ inline constexpr std::string_view kProducts = "products", kFormerPrices = "forme
                                   kChannelNotes = "channel_notes", kSalesCounts = "sales";
 
 CatalogueView catalogue_in(store::ReadTransaction&);
+TakenPieces taken_pieces_in(store::ReadTransaction&);
 /// As ShopStore::change_catalogue().
 base::Result<std::uint64_t> change_catalogue_in(store::WriteTransaction&, const CatalogueChange&);
 

@@ -6,56 +6,50 @@
 
 #include "base/encoding.h"
 #include "base/signing.h"
-#include "store/json_record.h"
 
 namespace tribune::shop {
 namespace {
 
-constexpr std::size_t kMaxForgotten = 2'000;  // outcomes in one transaction: others wait for the writing thread
 constexpr std::size_t kTimeCharacters = 16;
+
+}  // namespace
 
 std::string outcome_key(AccountId owner, const IdempotencyKey& key) {
   return fmt::format("{}/{}", base::to_hex64(owner), base::to_hex(base::sha256(key.key)).substr(0, 32));
 }
 
-}  // namespace
-
-std::optional<StoredOutcome> outcome_in(store::ReadTransaction& t, AccountId owner, const IdempotencyKey& key,
-                                        base::WallTime now) {
+base::Result<std::optional<StoredOutcome>> outcome_in(store::ReadTransaction& t, AccountId owner,
+                                                      const IdempotencyKey& key) {
   if (key.key.empty()) return std::nullopt;
-  const auto record = t.get(kOutcomes, outcome_key(owner, key));
-  auto stored = record ? stored_outcome_of_record(*record) : std::nullopt;
-  if (stored && now - stored->at >= kKeyLifetime) stored.reset();
+  const auto place = outcome_key(owner, key);
+  const auto record = t.get(kOutcomes, place);
+  if (!record) return std::nullopt;
+  auto stored = stored_outcome_of_record(*record);
+  if (!stored) return unreadable_record(kOutcomes, place);
   return stored;
 }
 
 void put_outcome(store::WriteTransaction& t, AccountId owner, const IdempotencyKey& key, base::WallTime now,
-                 const Decided<std::string>& record) {
+                 std::string record) {
   if (key.key.empty()) return;
-  if (!record && record.error().why == ShopRefusal::account_unknown) return;
   const auto place = outcome_key(owner, key);
-  const auto at = base::to_hex64(static_cast<std::uint64_t>(store::milliseconds_of(now)));
-  t.put(kOutcomes, place,
-        to_record(StoredOutcome{key.fingerprint, now, record ? *record : to_record(record.error()), !record}));
-  t.put(kOutcomeTimes, at + "/" + place, "");
+  t.put(kOutcomes, place, to_record(StoredOutcome{key.fingerprint, now, std::move(record)}));
+  t.put(kOutcomeTimes, time_key(now) + "/" + place, "");
 }
 
-void forget_outcomes(store::WriteTransaction& t, base::WallTime now) {
+std::size_t forget_outcomes(store::WriteTransaction& t, base::WallTime now) {
   std::vector<std::string> old;
-  const auto last = base::to_hex64(static_cast<std::uint64_t>(store::milliseconds_of(now - kKeyLifetime)));
+  const auto last = time_key(now - kKeyLifetime);
   t.scan(kOutcomeTimes, "", [&](std::string_view key, std::string_view) {
-    if (key.substr(0, kTimeCharacters) > last || old.size() == kMaxForgotten) return false;
+    if (key.substr(0, kTimeCharacters) > last || old.size() == kMaxForgottenKeys) return false;
     old.emplace_back(key);
     return true;
   });
   for (const auto& key : old) {
-    const auto place = key.substr(kTimeCharacters + 1);
-    const auto record = t.get(kOutcomes, place);
-    const auto stored = record ? stored_outcome_of_record(*record) : std::nullopt;
-    // A key that was used again after its lifetime has a newer outcome.
-    if (!stored || now - stored->at >= kKeyLifetime) t.erase(kOutcomes, place);
+    t.erase(kOutcomes, key.substr(kTimeCharacters + 1));
     t.erase(kOutcomeTimes, key);
   }
+  return old.size();
 }
 
 }  // namespace tribune::shop

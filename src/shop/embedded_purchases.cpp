@@ -9,6 +9,8 @@
 #include "base/encoding.h"
 #include "shop/embedded_books.h"
 #include "shop/embedded_catalogue.h"
+#include "shop/embedded_entitlements.h"
+#include "shop/payment_method.h"
 #include "store/json_record.h"
 
 namespace tribune::shop {
@@ -22,8 +24,6 @@ constexpr std::size_t kMaxOverdue = 500;  // purchases in one transaction: other
 constexpr std::size_t kTimeKeyCharacters = 16, kCursorCharacters = 33;
 constexpr std::string_view kOverdueReason = "the payment was not made in time";
 
-std::string time_key(base::WallTime time) { return base::to_hex64(static_cast<std::uint64_t>(milliseconds_of(time))); }
-
 std::string purchase_key(const Purchase& purchase) {
   const auto descending =
       std::numeric_limits<std::uint64_t>::max() - static_cast<std::uint64_t>(milliseconds_of(purchase.created));
@@ -35,9 +35,8 @@ std::string pending_key(const Purchase& purchase) {
   return fmt::format("{}/{}", time_key(purchase.deadline), accounts::to_text(purchase.id));
 }
 
-std::string entitlement_key(const Purchase& purchase) {
-  return fmt::format("{}/{}/{}", accounts::to_text(purchase.account), time_key(purchase.created),
-                     accounts::to_text(purchase.id));
+std::string pending_key_of_account(const Purchase& purchase) {
+  return fmt::format("{}/{}", accounts::to_text(purchase.account), accounts::to_text(purchase.id));
 }
 
 void put_purchase(WriteTransaction& t, const Purchase& purchase) {
@@ -54,29 +53,61 @@ const ProductOption* option_of(const Product& product, std::string_view id) {
   return found == product.options.end() ? nullptr : &*found;
 }
 
-/// Until when the account has the product because of former purchases; nullopt: it has not.
-struct Owned {
-  bool without_end = false;
-  std::optional<base::WallTime> until;
-};
+/// The purchase whose id an index has.
+base::Result<Purchase> indexed_purchase_in(ReadTransaction& t, PurchaseId id) {
+  auto found = find_purchase_in(t, id);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return unreadable_record(kPurchasePlaces, accounts::to_text(id));
+  return std::move(**found);
+}
 
-Owned owned_in(ReadTransaction& t, AccountId account, std::string_view product, base::WallTime now) {
-  Owned owned;
-  for (const auto& entitlement : entitlements_in(t, account, now)) {
-    if (entitlement.product != product) continue;
-    if (!entitlement.until) owned.without_end = true;
-    if (entitlement.until) owned.until = std::max(owned.until.value_or(*entitlement.until), *entitlement.until);
+base::Result<std::vector<Purchase>> pending_in(ReadTransaction& t, AccountId account) {
+  std::vector<PurchaseId> ids;
+  const auto prefix = accounts::to_text(account) + "/";
+  t.scan(kPendingOfAccount, prefix, [&](std::string_view key, std::string_view) {
+    if (!key.starts_with(prefix)) return false;
+    ids.push_back(accounts::parse_id(key.substr(prefix.size())).value_or(0));
+    return true;
+  });
+  std::vector<Purchase> pending;
+  for (const auto id : ids) {
+    auto purchase = indexed_purchase_in(t, id);
+    if (!purchase) return tl::unexpected(purchase.error());
+    pending.push_back(std::move(*purchase));
   }
-  return owned;
+  return pending;
 }
 
-bool is_owned(const Grant& grant, const Owned& owned) {
-  if (owned.without_end) return true;
-  return !grant.valid_for && grant.valid_until && owned.until && *owned.until >= *grant.valid_until;
+/// What the purchase gives as long as no other one of its product is paid.
+Entitlement entitlement_of(const Purchase& purchase, base::WallTime now) {
+  const auto& grant = purchase.grant;
+  const auto [from, until] = validity_of(grant, now, now);
+  return {purchase.id, grant.all_channels, grant.channels, from, until, purchase.product};
 }
 
-/// The product and what is left of it; or why the order is refused, before money is looked at.
-Decided<Product> orderable_product(ReadTransaction& t, const PurchaseOrder& order) {
+/// Why the account may not have the grant of this product too, by what it has and what it would have once these pending
+/// purchases are paid.
+std::optional<ShopRefusal> refusal_to_grant(ReadTransaction& t, AccountId account, std::string_view product,
+                                            const Grant& grant, const std::vector<Purchase>& pending,
+                                            base::WallTime now) {
+  if (!opens_channels(grant)) return std::nullopt;
+  auto owned = entitlements_in(t, account, now);
+  auto count = owned.size();
+  for (const auto& purchase : pending) {
+    if (!opens_channels(purchase.grant)) continue;
+    ++count;
+    const bool has_ended = purchase.grant.valid_until && *purchase.grant.valid_until <= now;
+    if (!purchase.grant.valid_for && !has_ended) owned.push_back(entitlement_of(purchase, now));
+  }
+  std::erase_if(owned, [&](const auto& entitlement) { return entitlement.product != product; });
+  if (is_already_owned(grant, owned, now)) return ShopRefusal::already_owned;
+  if (count >= kMaxEntitlements) return ShopRefusal::limit_reached;
+  return std::nullopt;
+}
+
+/// The product; or why the order is refused, before stock and money are looked at.
+Decided<Product> orderable_product(ReadTransaction& t, const PurchaseOrder& order,
+                                   const std::vector<Purchase>& pending) {
   const auto account = accounts::account_in(t, order.account);
   if (!account || account->state != accounts::AccountState::active) return refused_order(ShopRefusal::account_unknown);
   auto product = product_in(t, order.product);
@@ -86,22 +117,24 @@ Decided<Product> orderable_product(ReadTransaction& t, const PurchaseOrder& orde
     return refused_order(ShopRefusal::option_unknown);
   const auto most = product->kind == ProductKind::goods ? kMaxQuantity : 1;
   if (order.quantity < 1 || order.quantity > most) return refused_order(ShopRefusal::quantity);
-  if (!is_accepted_price(t, *product, order.price, order.now)) {
-    auto refused = refused_order(ShopRefusal::price_changed);
-    refused.value().price = product->price;
-    return refused;
-  }
+  if (!is_accepted_price(t, *product, order.price, order.now))
+    return refused_order(ShopRefusal::price_changed, product->price);
   if (!times(order.price, order.quantity)) return refused_order(ShopRefusal::quantity);
-  if (is_owned(product->grant, owned_in(t, order.account, product->id, order.now)))
-    return refused_order(ShopRefusal::already_owned);
-  const auto stock = option != nullptr ? option->stock : product->stock;
-  const auto left = stock ? std::max<std::int64_t>(0, *stock - taken_in(t, product->id, order.option)) : kMaxQuantity;
-  if (left < order.quantity) {
-    auto refused = refused_order(ShopRefusal::sold_out);
-    refused.value().left = left;
-    return refused;
-  }
+  if (const auto why = refusal_to_grant(t, order.account, product->id, product->grant, pending, order.now))
+    return refused_order(*why);
   return std::move(*product);
+}
+
+/// Why there are not enough pieces.
+std::optional<RefusedOrder> refusal_for_stock(ReadTransaction& t, const PurchaseOrder& order, const Product& product) {
+  const auto* option = option_of(product, order.option);
+  const auto stock = option != nullptr ? option->stock : product.stock;
+  if (!stock) return std::nullopt;
+  RefusedOrder refused;
+  refused.why = ShopRefusal::sold_out;
+  refused.left = std::max<std::int64_t>(0, *stock - taken_in(t, product.id, order.option));
+  if (refused.left >= order.quantity) return std::nullopt;
+  return refused;
 }
 
 Purchase purchase_of(const PurchaseOrder& order, const Product& product) {
@@ -124,20 +157,24 @@ Purchase purchase_of(const PurchaseOrder& order, const Product& product) {
 }
 
 /// Makes the purchase a paid one. `from` is what pays.
-void pay(WriteTransaction& t, Purchase& purchase, const Party& from, base::WallTime now) {
+base::Status pay(WriteTransaction& t, Purchase& purchase, const Party& from, base::WallTime now) {
   purchase.state = PurchaseState::paid;
   purchase.decided = now;
-  if (purchase.total.amount > 0)
-    book(t, {JournalKind::purchase, accounts::to_text(purchase.id), from, {std::string(kSales)}, purchase.total, now});
+  if (purchase.total.amount > 0) {
+    auto booked = book(
+        t, {JournalKind::purchase, accounts::to_text(purchase.id), from, {std::string(kSales)}, purchase.total, now});
+    if (!booked) return booked;
+  }
   auto& grant = purchase.grant;
-  if (grant.all_channels || !grant.channels.empty()) {
-    const auto owned = owned_in(t, purchase.account, purchase.product, now);
-    std::tie(grant.valid_from, grant.valid_until) = validity_of(grant, now, owned.until);
-    t.put(kEntitlements, entitlement_key(purchase),
-          to_record(Entitlement{purchase.id, grant.all_channels, grant.channels, *grant.valid_from, grant.valid_until,
-                                purchase.product}));
+  if (opens_channels(grant)) {
+    auto owned = entitlements_in(t, purchase.account, now);
+    std::erase_if(owned, [&](const auto& entitlement) { return entitlement.product != purchase.product; });
+    const auto uncovered = first_uncovered(std::move(owned), now).value_or(now);
+    std::tie(grant.valid_from, grant.valid_until) = validity_of(grant, now, uncovered);
+    put_entitlement(t, purchase, now);
   }
   put_purchase(t, purchase);
+  return {};
 }
 
 void fail(WriteTransaction& t, Purchase& purchase, std::string_view reason, base::WallTime now) {
@@ -155,88 +192,128 @@ RefusedOrder refusal_in_state(const Purchase& purchase) {
   return refused;
 }
 
+void put_pending(WriteTransaction& t, const Purchase& purchase) {
+  t.put(kPending, pending_key(purchase), "");
+  t.put(kPendingOfAccount, pending_key_of_account(purchase), "");
+  put_purchase(t, purchase);
+}
+
+void erase_pending(WriteTransaction& t, const Purchase& purchase) {
+  t.erase(kPending, pending_key(purchase));
+  t.erase(kPendingOfAccount, pending_key_of_account(purchase));
+}
+
+/// The ledger from which the money of a pending purchase comes.
+std::string ledger_of(const Purchase& purchase) {
+  const auto* method = payment_method(purchase.method);
+  return std::string(method == nullptr || method->ledger.empty() ? kTill : method->ledger);
+}
+
+/// What the balance lacks for the purchase.
+base::Result<Money> missing_for(ReadTransaction& t, const Purchase& purchase) {
+  auto missing = balance_in(t, purchase.account, purchase.total.currency);
+  if (missing) missing->amount = purchase.total.amount - missing->amount;
+  return missing;
+}
+
 }  // namespace
 
 Decided<Purchase> purchase_in(WriteTransaction& t, const PurchaseOrder& order) {
-  const auto product = orderable_product(t, order);
-  if (!product) return tl::unexpected(product.error());
-  auto purchase = purchase_of(order, *product);
   const bool is_paid_at_once = order.settlement == Settlement::from_balance;
+  const auto pending = is_paid_at_once ? base::Result<std::vector<Purchase>>() : pending_in(t, order.account);
+  if (!pending) return tl::unexpected(pending.error());
+  const auto product = orderable_product(t, order, *pending);
+  if (!product) return tl::unexpected(product.error());
+  if (const auto sold_out = refusal_for_stock(t, order, *product)) return tl::unexpected(*sold_out);
+  auto purchase = purchase_of(order, *product);
+  if (!is_paid_at_once && pending->size() >= kMaxPendingPurchases) return refused_order(ShopRefusal::limit_reached);
   if (is_paid_at_once) {
-    auto missing = purchase.total;
-    missing.amount -= balance_in(t, order.account, missing.currency).amount;
-    if (missing.amount > 0) {
-      auto refused = refused_order(ShopRefusal::balance_insufficient);
-      refused.value().price = missing;
-      return refused;
-    }
+    const auto missing = missing_for(t, purchase);
+    if (!missing) return tl::unexpected(missing.error());
+    if (missing->amount > 0) return refused_order(ShopRefusal::balance_insufficient, *missing);
   }
   change_taken(t, purchase.product, purchase.option, purchase.quantity);
   t.put(kPurchasePlaces, accounts::to_text(purchase.id), purchase_key(purchase));
-  if (is_paid_at_once) {
-    pay(t, purchase, viewer_party(purchase.account), order.now);
+  if (!is_paid_at_once) {
+    put_pending(t, purchase);
     return purchase;
   }
-  t.put(kPending, pending_key(purchase), "");
-  put_purchase(t, purchase);
+  if (auto paid = pay(t, purchase, viewer_party(purchase.account), order.now); !paid)
+    return tl::unexpected(paid.error());
   return purchase;
 }
 
-Outcome<Purchase> settle_in(WriteTransaction& t, const PaymentResult& result) {
-  auto purchase = find_purchase_in(t, result.purchase);
-  if (!purchase) return {refused_order(ShopRefusal::purchase_unknown).value(), false};
-  if (purchase->state == (result.is_paid ? PurchaseState::paid : PurchaseState::failed)) return {*purchase, true};
-  if (purchase->state != PurchaseState::pending) return {refusal_in_state(*purchase), false};
-  t.erase(kPending, pending_key(*purchase));
-  if (result.is_paid)
-    pay(t, *purchase, {result.ledger}, result.now);
-  else
-    fail(t, *purchase, result.reason, result.now);
-  return {*purchase, false};
+base::Result<Outcome<Purchase>> settle_in(WriteTransaction& t, const PaymentResult& result) {
+  auto found = find_purchase_in(t, result.purchase);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return Outcome<Purchase>{refused_order(ShopRefusal::purchase_unknown).value()};
+  auto& purchase = **found;
+  if (purchase.state == (result.is_paid ? PurchaseState::paid : PurchaseState::failed))
+    return Outcome<Purchase>{std::move(purchase), true};
+  if (purchase.state != PurchaseState::pending) return Outcome<Purchase>{refusal_in_state(purchase)};
+  if (!result.is_paid) {
+    erase_pending(t, purchase);
+    fail(t, purchase, result.reason, result.now);
+    return Outcome<Purchase>{std::move(purchase)};
+  }
+  if (const auto why = refusal_to_grant(t, purchase.account, purchase.product, purchase.grant, {}, result.now))
+    return Outcome<Purchase>{refused_order(*why).value()};
+  erase_pending(t, purchase);
+  if (auto paid = pay(t, purchase, {ledger_of(purchase)}, result.now); !paid) return tl::unexpected(paid.error());
+  return Outcome<Purchase>{std::move(purchase)};
 }
 
-std::size_t fail_overdue_in(WriteTransaction& t, base::WallTime now) {
-  std::vector<std::string> overdue;
+base::Result<std::size_t> fail_overdue_in(WriteTransaction& t, base::WallTime now) {
+  std::vector<PurchaseId> overdue;
   const auto last = time_key(now);
   t.scan(kPending, "", [&](std::string_view key, std::string_view) {
     if (key.substr(0, kTimeKeyCharacters) > last || overdue.size() == kMaxOverdue) return false;
-    overdue.emplace_back(key);
+    overdue.push_back(accounts::parse_id(key.substr(kTimeKeyCharacters + 1)).value_or(0));
     return true;
   });
-  for (const auto& key : overdue) {
-    t.erase(kPending, key);
-    auto purchase = find_purchase_in(t, accounts::parse_id(key.substr(kTimeKeyCharacters + 1)).value_or(0));
-    if (purchase && purchase->state == PurchaseState::pending) fail(t, *purchase, kOverdueReason, now);
+  for (const auto id : overdue) {
+    auto purchase = indexed_purchase_in(t, id);
+    if (!purchase) return tl::unexpected(purchase.error());
+    erase_pending(t, *purchase);
+    if (purchase->state == PurchaseState::pending) fail(t, *purchase, kOverdueReason, now);
   }
   return overdue.size();
 }
 
 Decided<Purchase> refund_in(WriteTransaction& t, const RefundOrder& order) {
-  auto purchase = find_purchase_in(t, order.purchase);
-  if (!purchase) return refused_order(ShopRefusal::purchase_unknown);
-  if (purchase->state != PurchaseState::paid) return tl::unexpected(refusal_in_state(*purchase));
-  const auto balance = balance_in(t, purchase->account, purchase->total.currency).amount;
-  if (balance + purchase->total.amount > kMaxAmount) return refused_order(ShopRefusal::balance_limit);
-  purchase->state = PurchaseState::refunded;
-  purchase->refunded = order.now;
-  purchase->reason = order.reason;
-  if (purchase->total.amount > 0)
-    book(t, {JournalKind::refund,
-             accounts::to_text(purchase->id),
-             {std::string(kSales)},
-             viewer_party(purchase->account),
-             purchase->total,
-             order.now});
-  if (order.restocks) change_taken(t, purchase->product, purchase->option, -purchase->quantity);
-  t.erase(kEntitlements, entitlement_key(*purchase));
-  put_purchase(t, *purchase);
-  return std::move(*purchase);
+  auto found = find_purchase_in(t, order.purchase);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return refused_order(ShopRefusal::purchase_unknown);
+  auto& purchase = **found;
+  if (purchase.state != PurchaseState::paid) return tl::unexpected(refusal_in_state(purchase));
+  const auto balance = balance_in(t, purchase.account, purchase.total.currency);
+  if (!balance) return tl::unexpected(balance.error());
+  if (balance->amount + purchase.total.amount > kMaxAmount) return refused_order(ShopRefusal::balance_limit);
+  purchase.state = PurchaseState::refunded;
+  purchase.refunded = order.now;
+  purchase.reason = order.reason;
+  if (purchase.total.amount > 0) {
+    const auto booked = book(t, {JournalKind::refund,
+                                 accounts::to_text(purchase.id),
+                                 {std::string(kSales)},
+                                 viewer_party(purchase.account),
+                                 purchase.total,
+                                 order.now});
+    if (!booked) return tl::unexpected(booked.error());
+  }
+  if (order.restocks) change_taken(t, purchase.product, purchase.option, -purchase.quantity);
+  erase_entitlement(t, purchase);
+  put_purchase(t, purchase);
+  return std::move(purchase);
 }
 
-std::optional<Purchase> find_purchase_in(ReadTransaction& t, PurchaseId id) {
+base::Result<std::optional<Purchase>> find_purchase_in(ReadTransaction& t, PurchaseId id) {
   const auto place = t.get(kPurchasePlaces, accounts::to_text(id));
-  const auto record = place ? t.get(kPurchases, *place) : std::nullopt;
-  return record ? purchase_of_record(*record) : std::nullopt;
+  if (!place) return std::nullopt;
+  const auto record = t.get(kPurchases, *place);
+  auto purchase = record ? purchase_of_record(*record) : std::nullopt;
+  if (!purchase) return unreadable_record(kPurchases, *place);
+  return purchase;
 }
 
 PurchasePage purchases_in(ReadTransaction& t, AccountId account, std::string_view from, std::size_t limit) {
@@ -257,18 +334,6 @@ PurchasePage purchases_in(ReadTransaction& t, AccountId account, std::string_vie
 bool is_purchase_cursor(std::string_view text) {
   return text.empty() || (text.size() == kCursorCharacters && base::from_hex64(text.substr(0, kTimeKeyCharacters)) &&
                           text[kTimeKeyCharacters] == '/' && base::from_hex64(text.substr(kTimeKeyCharacters + 1)));
-}
-
-std::vector<Entitlement> entitlements_in(ReadTransaction& t, AccountId account, base::WallTime now) {
-  std::vector<Entitlement> found;
-  const auto prefix = accounts::to_text(account) + "/";
-  t.scan(kEntitlements, prefix, [&](std::string_view key, std::string_view record) {
-    if (!key.starts_with(prefix)) return false;
-    auto entitlement = entitlement_of_record(record);
-    if (entitlement && (!entitlement->until || *entitlement->until > now)) found.push_back(std::move(*entitlement));
-    return true;
-  });
-  return found;
 }
 
 }  // namespace tribune::shop

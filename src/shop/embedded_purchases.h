@@ -1,11 +1,11 @@
 #pragma once
-// Purchases and what they grant in the tables of the embedded store.
+// Purchases in the tables of the embedded store.
 //
 // Tables and keys
-//   purchases         {account}/{time, descending}/{purchase}   every purchase; those of deleted accounts stay
-//   purchase_places   {purchase}                                its key in `purchases`
-//   pending           {deadline}/{purchase}                     those whose payment is not decided
-//   entitlements      {account}/{time}/{purchase}               of paid purchases that grant channels
+//   purchases            {account}/{time, descending}/{purchase}   every purchase; those of deleted accounts stay
+//   purchase_places      {purchase}                                its key in `purchases`
+//   pending              {deadline}/{purchase}                     those whose payment is not decided
+//   pending_of_account   {account}/{purchase}                      the same ones
 
 #include <optional>
 #include <string>
@@ -19,18 +19,18 @@
 namespace tribune::shop {
 
 inline constexpr std::string_view kPurchases = "purchases", kPurchasePlaces = "purchase_places", kPending = "pending",
-                                  kEntitlements = "entitlements";
+                                  kPendingOfAccount = "pending_of_account";
 
-// As the functions of ShopStore; `now` of an order is whole milliseconds.
+// As the functions of ShopStore; `now` of an order is whole milliseconds. Errors: protocol for a record that cannot be
+// read.
 Decided<Purchase> purchase_in(store::WriteTransaction&, const PurchaseOrder&);
-Outcome<Purchase> settle_in(store::WriteTransaction&, const PaymentResult&);
-std::size_t fail_overdue_in(store::WriteTransaction&, base::WallTime now);
+base::Result<Outcome<Purchase>> settle_in(store::WriteTransaction&, const PaymentResult&);
+base::Result<std::size_t> fail_overdue_in(store::WriteTransaction&, base::WallTime now);
 Decided<Purchase> refund_in(store::WriteTransaction&, const RefundOrder&);
 
-std::optional<Purchase> find_purchase_in(store::ReadTransaction&, PurchaseId);
+base::Result<std::optional<Purchase>> find_purchase_in(store::ReadTransaction&, PurchaseId);
 PurchasePage purchases_in(store::ReadTransaction&, AccountId, std::string_view from, std::size_t limit);
 /// Whether the text is one that PurchasePage::next may hold.
 bool is_purchase_cursor(std::string_view text);
-std::vector<Entitlement> entitlements_in(store::ReadTransaction&, AccountId, base::WallTime now);
 
 }  // namespace tribune::shop

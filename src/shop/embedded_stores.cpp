@@ -4,6 +4,7 @@
 #include "accounts/embedded_account_store.h"
 #include "shop/embedded_books.h"
 #include "shop/embedded_catalogue.h"
+#include "shop/embedded_entitlements.h"
 #include "shop/embedded_purchases.h"
 #include "shop/embedded_stores.h"
 #include "shop/embedded_vouchers.h"
@@ -20,6 +21,16 @@ constexpr AccountId kKeysOfOperators = 0;  // the owner of their idempotency key
 /// As the records hold a time.
 base::WallTime whole_milliseconds(base::WallTime time) { return std::chrono::floor<std::chrono::milliseconds>(time); }
 
+/// Whether the amount is between `least` and kMaxAmount, of a currency.
+bool is_amount(const Money& money, std::int64_t least) {
+  return is_currency(money.currency) && money.amount >= least && money.amount <= kMaxAmount;
+}
+
+tl::unexpected<base::Error> wrong_amount() {
+  return base::failure(base::ErrorKind::invalid_input, base::Fault::client,
+                       "the currency must be three capital letters, and the amount at most 10^15");
+}
+
 /// Any thread; the transactional store locks inside.
 class EmbeddedShopStore final : public ShopStore {
  public:
@@ -28,10 +39,12 @@ class EmbeddedShopStore final : public ShopStore {
   void catalogue(Done<CatalogueView> done) override {
     view<CatalogueView>([](ReadTransaction& t) { return catalogue_in(t); }, std::move(done));
   }
+  void taken(Done<TakenPieces> done) override {
+    view<TakenPieces>([](ReadTransaction& t) { return taken_pieces_in(t); }, std::move(done));
+  }
   void change_catalogue(CatalogueChange change, Done<std::uint64_t> done) override {
-    store::write_and_report<std::uint64_t>(
-        *tables_, [change = std::move(change)](WriteTransaction& t) { return change_catalogue_in(t, change); },
-        std::move(done));
+    this->change<std::uint64_t>(
+        [change = std::move(change)](WriteTransaction& t) { return change_catalogue_in(t, change); }, std::move(done));
   }
 
   void purchase(PurchaseOrder order, Done<Outcome<Purchase>> done) override {
@@ -70,9 +83,11 @@ class EmbeddedShopStore final : public ShopStore {
     view<std::vector<Money>>([account](ReadTransaction& t) { return balances_in(t, account); }, std::move(done));
   }
   void adjust_balance(BalanceAdjustment adjustment, Done<Outcome<BalanceChange>> done) override {
+    if (!is_amount(adjustment.money, -kMaxAmount)) return done(wrong_amount());
     once<BalanceChange>(kKeysOfOperators, std::move(adjustment), adjust_balance_in, std::move(done));
   }
   void create_vouchers(VoucherBatch batch, std::vector<std::string> code_hashes, Done<void> done) override {
+    if (!is_amount(batch.money, 1)) return done(wrong_amount());
     batch.created = whole_milliseconds(batch.created);
     batch.expires = whole_milliseconds(batch.expires);
     tables_->write([batch = std::move(batch), hashes = std::move(code_hashes)](
@@ -94,26 +109,24 @@ class EmbeddedShopStore final : public ShopStore {
     view<std::vector<JournalTransaction>>([from, limit](ReadTransaction& t) { return journal_in(t, from, limit); },
                                           std::move(done));
   }
-  void forget_keys(base::WallTime now, Done<void> done) override {
-    tables_->write(
-        [now](WriteTransaction& t) -> base::Status {
-          forget_outcomes(t, now);
-          return {};
-        },
-        std::move(done));
+  void forget_keys(base::WallTime now, Done<std::size_t> done) override {
+    change<std::size_t>([now](WriteTransaction& t) { return forget_outcomes(t, now); }, std::move(done));
   }
   base::Status health() const override { return tables_->health(); }
 
  private:
   template <class T>
-  void change(std::function<T(WriteTransaction&)> work, Done<T> done) {
-    store::write_and_report<T>(
-        *tables_, [work = std::move(work)](WriteTransaction& t) -> base::Result<T> { return work(t); },
-        std::move(done));
+  void change(std::function<base::Result<T>(WriteTransaction&)> work, Done<T> done) {
+    store::write_and_report<T>(*tables_, std::move(work), std::move(done));
   }
   template <class T>
-  void view(std::function<T(ReadTransaction&)> work, Done<T> done) {
-    store::read_and_report<T>(*tables_, std::move(work), std::move(done));
+  void view(std::function<base::Result<T>(ReadTransaction&)> work, Done<T> done) {
+    auto seen = std::make_shared<std::optional<base::Result<T>>>();
+    tables_->read([work = std::move(work), seen](ReadTransaction& t) { seen->emplace(work(t)); },
+                  [seen, done = std::move(done)](base::Status status) {
+                    if (!status) return done(tl::unexpected(std::move(status.error())));
+                    done(std::move(**seen));
+                  });
   }
   /// Carries the request out, unless its idempotency key was used before.
   template <class T, class Request>
@@ -139,8 +152,8 @@ base::Result<EmbeddedStores> open_embedded_stores(const std::string& directory, 
   options.name = "tribune accounts";
   for (const auto table : accounts::account_tables()) options.tables.emplace_back(table);
   for (const auto table :
-       {kProducts, kFormerPrices, kChannelNotes, kSalesCounts, kPurchases, kPurchasePlaces, kPending, kEntitlements,
-        kOutcomes, kOutcomeTimes, kBalances, kJournal, kVoucherCodes, kVoucherBatches, kShopCounters})
+       {kProducts, kFormerPrices, kChannelNotes, kSalesCounts, kPurchases, kPurchasePlaces, kPending, kPendingOfAccount,
+        kEntitlements, kOutcomes, kOutcomeTimes, kBalances, kJournal, kVoucherCodes, kVoucherBatches, kShopCounters})
     options.tables.emplace_back(table);
   options.max_bytes = max_bytes;
   auto tables = store::TransactionalStore::open(options, log);

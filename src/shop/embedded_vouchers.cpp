@@ -26,19 +26,18 @@ void put_batch(WriteTransaction& t, const VoucherBatch& batch) {
 Decided<BalanceChange> changed_balance(WriteTransaction& t, AccountId account, const Money& money,
                                        MoneyTransfer transfer, std::string_view other) {
   auto balance = balance_in(t, account, money.currency);
-  balance.amount += money.amount;
-  if (balance.amount > kMaxAmount) return refused_order(ShopRefusal::balance_limit);
-  if (balance.amount < 0) {
-    auto refused = refused_order(ShopRefusal::balance_insufficient);
-    refused.value().price = {-balance.amount, money.currency};
-    return refused;
-  }
+  if (!balance) return tl::unexpected(balance.error());
+  balance->amount += money.amount;
+  if (balance->amount > kMaxAmount) return refused_order(ShopRefusal::balance_limit);
+  if (balance->amount < 0) return refused_order(ShopRefusal::balance_insufficient, {-balance->amount, money.currency});
   transfer.money = {std::abs(money.amount), money.currency};
   transfer.from = {std::string(other)};
   transfer.to = viewer_party(account);
   if (money.amount < 0) std::swap(transfer.from, transfer.to);
-  if (money.amount != 0) book(t, transfer);
-  return BalanceChange{money, balance};
+  if (money.amount != 0) {
+    if (const auto booked = book(t, transfer); !booked) return tl::unexpected(booked.error());
+  }
+  return BalanceChange{money, *balance};
 }
 
 }  // namespace
@@ -50,7 +49,11 @@ base::Status create_vouchers_in(WriteTransaction& t, const VoucherBatch& batch,
   auto stored = batch;
   stored.count = static_cast<std::int64_t>(hashes.size());
   put_batch(t, stored);
-  for (const auto& hash : hashes) t.put(kVoucherCodes, hash, to_record(Voucher{batch.id, 0}));
+  for (const auto& hash : hashes) {
+    if (t.get(kVoucherCodes, hash))
+      return base::failure(base::ErrorKind::conflict, base::Fault::client, "another voucher has this code");
+    t.put(kVoucherCodes, hash, to_record(Voucher{batch.id, 0}));
+  }
   return {};
 }
 
@@ -94,7 +97,11 @@ Decided<BalanceChange> redeem_in(WriteTransaction& t, const VoucherRedemption& r
 }
 
 Decided<BalanceChange> adjust_balance_in(WriteTransaction& t, const BalanceAdjustment& adjustment) {
-  if (!accounts::account_in(t, adjustment.account)) return refused_order(ShopRefusal::account_unknown);
+  if (!accounts::account_in(t, adjustment.account)) {
+    const auto left = balance_in(t, adjustment.account, adjustment.money.currency);
+    if (!left) return tl::unexpected(left.error());
+    if (adjustment.money.amount >= 0 || left->amount == 0) return refused_order(ShopRefusal::account_unknown);
+  }
   return changed_balance(t, adjustment.account, adjustment.money,
                          {JournalKind::adjustment, adjustment.reason, {}, {}, {}, adjustment.now}, kOperator);
 }

@@ -8,7 +8,8 @@
 namespace tribune::shop {
 namespace {
 
-// ISO 4217, list one of 2024: every currency that does not have two decimal places.
+// ISO 4217, list one of 2024: the currencies with no decimal places and with three. All others are written with two,
+// also CLF and UYW, which have four: they are units of account, in which nobody pays.
 constexpr std::array<std::string_view, 17> kWithoutDecimals{"BIF", "CLP", "DJF", "GNF", "ISK", "JPY",
                                                             "KMF", "KRW", "PYG", "RWF", "UGX", "UYI",
                                                             "VND", "VUV", "XAF", "XOF", "XPF"};

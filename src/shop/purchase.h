@@ -65,11 +65,26 @@ struct Entitlement {
   bool operator==(const Entitlement&) const = default;
 };
 
-/// The time in which a grant is in effect when it is paid at `now`. Where the account has the same product with
-/// valid_for until `owned_until`, the new time begins there, so that a renewal loses nothing.
+/// The first moment from `now` on at which none of the entitlements is in effect; nullopt: there is none.
+std::optional<base::WallTime> first_uncovered(std::vector<Entitlement>, base::WallTime now);
+
+/// The time in which a grant is in effect when it is paid at `now`. `uncovered` is first_uncovered() of what the
+/// account has of the same product. With valid_for the time begins there: at the payment, or at the end of what is in
+/// effect without a gap, so that a renewal loses nothing. It lasts valid_for also where it meets an entitlement that
+/// begins later, which a refund of an earlier one can leave behind. Without valid_for it is that of the fixed dates.
 std::pair<base::WallTime, std::optional<base::WallTime>> validity_of(const Grant&, base::WallTime now,
-                                                                     std::optional<base::WallTime> owned_until);
+                                                                     base::WallTime uncovered);
+
+/// Whether the grant of a product is not sold to an account at `now` that has these entitlements to it: one has no end;
+/// or one ends no earlier than the fixed dates of the grant; or the time of a grant with valid_for would end more than
+/// kMaxValidity after `now`, or would add nothing.
+bool is_already_owned(const Grant&, const std::vector<Entitlement>&, base::WallTime now);
+
+/// Whether it opens any channel.
+bool opens_channels(const Grant&);
 
 inline constexpr std::int64_t kMaxQuantity = 1'000;
+inline constexpr std::size_t kMaxPendingPurchases = 5;  // of an account at once
+inline constexpr std::size_t kMaxEntitlements = 256;    // of an account that have not ended
 
 }  // namespace tribune::shop

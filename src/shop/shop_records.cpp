@@ -1,9 +1,13 @@
 #include "shop/shop_records.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
+#include "base/encoding.h"
 #include "base/json.h"
 #include "store/json_record.h"
 
@@ -16,13 +20,14 @@ using base::json::Writer;
 using store::JsonRecord;
 using store::milliseconds_of;
 
-constexpr std::array<std::pair<ShopRefusal, std::string_view>, 14> kShopRefusals{
+constexpr std::array<std::pair<ShopRefusal, std::string_view>, 15> kShopRefusals{
     {{ShopRefusal::product_unknown, "product_unknown"},
      {ShopRefusal::option_unknown, "option_unknown"},
      {ShopRefusal::quantity, "quantity"},
      {ShopRefusal::price_changed, "price_changed"},
      {ShopRefusal::sold_out, "sold_out"},
      {ShopRefusal::already_owned, "already_owned"},
+     {ShopRefusal::limit_reached, "limit_reached"},
      {ShopRefusal::balance_insufficient, "balance_insufficient"},
      {ShopRefusal::balance_limit, "balance_limit"},
      {ShopRefusal::account_unknown, "account_unknown"},
@@ -95,6 +100,21 @@ Grant grant_in(JsonRecord& record) {
 }
 
 }  // namespace
+
+tl::unexpected<base::Error> unreadable_record(std::string_view table, std::string_view key) {
+  return base::failure(base::ErrorKind::protocol, base::Fault::tribune,
+                       fmt::format("the record {} of the table {} cannot be read", key, table));
+}
+
+std::string time_key(base::WallTime time) { return base::to_hex64(static_cast<std::uint64_t>(milliseconds_of(time))); }
+
+std::optional<std::int64_t> number_of_record(std::string_view text) {
+  std::int64_t number = 0;
+  const auto* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return number;
+}
 
 std::string_view to_string(ShopRefusal why) {
   return std::find_if(kShopRefusals.begin(), kShopRefusals.end(), [&](const auto& r) { return r.first == why; })
@@ -219,26 +239,6 @@ std::optional<FormerPrice> former_price_of_record(std::string_view text) {
   return record.result(std::move(former));
 }
 
-std::string to_record(const RefusedOrder& refused) {
-  Writer w;
-  w.begin_object().member("why", to_string(refused.why)).member("left", refused.left);
-  write_money(w, "price", refused.price);
-  return w.member("state", to_string(refused.state)).end_object().take();
-}
-
-std::optional<RefusedOrder> refused_order_of_record(std::string_view text) {
-  JsonRecord record(text);
-  RefusedOrder refused;
-  const auto why = std::find_if(kShopRefusals.begin(), kShopRefusals.end(),
-                                [name = record.text("why")](const auto& r) { return r.second == name; });
-  if (why == kShopRefusals.end()) return std::nullopt;
-  refused.why = why->first;
-  refused.left = record.number("left");
-  refused.price = money_in(record, "price");
-  refused.state = purchase_state_in(record);
-  return record.result(std::move(refused));
-}
-
 std::string to_record(const BalanceChange& change) {
   Writer w;
   w.begin_object();
@@ -258,8 +258,7 @@ std::optional<BalanceChange> balance_change_of_record(std::string_view text) {
 std::string to_record(const StoredOutcome& outcome) {
   Writer w;
   w.begin_object().member("fingerprint", outcome.fingerprint).member("at", milliseconds_of(outcome.at));
-  w.member("record", outcome.record);
-  return w.member("is_refusal", outcome.is_refusal).end_object().take();
+  return w.member("record", outcome.record).end_object().take();
 }
 
 std::optional<StoredOutcome> stored_outcome_of_record(std::string_view text) {
@@ -268,7 +267,6 @@ std::optional<StoredOutcome> stored_outcome_of_record(std::string_view text) {
   outcome.fingerprint = record.text("fingerprint");
   outcome.at = record.time("at");
   outcome.record = record.text("record");
-  outcome.is_refusal = record.flag("is_refusal");
   return record.result(std::move(outcome));
 }
 

@@ -7,9 +7,19 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "shop/shop_store.h"
 
 namespace tribune::shop {
+
+/// For a record that exists and has a wrong text: it must not count as one that does not exist.
+tl::unexpected<base::Error> unreadable_record(std::string_view table, std::string_view key);
+
+/// A time in a key: the order of keys is that of times.
+std::string time_key(base::WallTime);
+
+/// A record that is a whole number.
+std::optional<std::int64_t> number_of_record(std::string_view text);
 
 /// The price of a product before the present one.
 struct FormerPrice {
@@ -17,12 +27,11 @@ struct FormerPrice {
   base::WallTime until{};  // it is accepted before this time
 };
 
-/// The outcome of a request with an idempotency key.
+/// What a request with an idempotency key has done.
 struct StoredOutcome {
   std::string fingerprint;
   base::WallTime at{};
-  std::string record;  // of the value, or of the refusal
-  bool is_refusal = false;
+  std::string record;  // of the value
 };
 
 /// A voucher; its key is the hash of its code.
@@ -36,7 +45,6 @@ std::string to_record(const Entitlement&);
 std::string to_record(const VoucherBatch&);
 std::string to_record(const Voucher&);
 std::string to_record(const FormerPrice&);
-std::string to_record(const RefusedOrder&);
 std::string to_record(const BalanceChange&);
 std::string to_record(const StoredOutcome&);
 
@@ -45,7 +53,6 @@ std::optional<Entitlement> entitlement_of_record(std::string_view text);
 std::optional<VoucherBatch> voucher_batch_of_record(std::string_view text);
 std::optional<Voucher> voucher_of_record(std::string_view text);
 std::optional<FormerPrice> former_price_of_record(std::string_view text);
-std::optional<RefusedOrder> refused_order_of_record(std::string_view text);
 std::optional<BalanceChange> balance_change_of_record(std::string_view text);
 std::optional<StoredOutcome> stored_outcome_of_record(std::string_view text);
 

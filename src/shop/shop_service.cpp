@@ -33,7 +33,7 @@ tl::unexpected<ShopError> shop_failure(const base::Error& error) {
   switch (error.kind) {
     case base::ErrorKind::conflict: return shop_failure(ShopFailure::conflict, error.text);
     case base::ErrorKind::not_found: return shop_failure(ShopFailure::not_found, error.text);
-    case base::ErrorKind::invalid_input: return shop_failure(ShopFailure::wrong_cursor, error.text);
+    case base::ErrorKind::invalid_input: return shop_failure(ShopFailure::invalid, error.text);
     case base::ErrorKind::too_large:
       if (error.fault == base::Fault::client) return shop_failure(ShopFailure::too_large, error.text);
       break;
@@ -63,31 +63,37 @@ std::uint64_t new_shop_id() {
 
 }  // namespace
 
-/// The time in which a request with an idempotency key is carried out.
+/// The time in which a request with an idempotency key is carried out. It may outlive the service: a callback that was
+/// called is destroyed later.
 class ShopService::Progress {
  public:
-  Progress(ShopService& service, KeyInProgress key) : service_(service), key_(std::move(key)) {}
+  Progress(std::shared_ptr<KeysInProgress> keys, KeyInProgress key) : keys_(std::move(keys)), key_(std::move(key)) {
+    const std::lock_guard lock(keys_->mutex);
+    is_open_ = keys_->keys.insert(key_).second;
+    is_first_ = is_open_;
+  }
   ~Progress() { end(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
+  /// Whether no other request with the key was under way.
+  bool is_first() const { return is_first_; }
   /// To be called before the answer is reported, so that the client can repeat the request at once.
   void end() {
-    const std::lock_guard lock(service_.mutex_);
-    if (std::exchange(is_open_, false)) service_.in_progress_.erase(key_);
+    const std::lock_guard lock(keys_->mutex);
+    if (std::exchange(is_open_, false)) keys_->keys.erase(key_);
   }
 
  private:
-  ShopService& service_;
+  const std::shared_ptr<KeysInProgress> keys_;
   const KeyInProgress key_;
-  bool is_open_ = true;
+  bool is_first_ = false;
+  bool is_open_ = false;  // guarded by the mutex of the keys
 };
 
 /// nullptr when another request with the key is under way.
 std::shared_ptr<ShopService::Progress> ShopService::begin(AccountId owner, const std::string& key) {
-  KeyInProgress place{owner, base::sha256(key)};
-  const std::lock_guard lock(mutex_);
-  if (!in_progress_.insert(place).second) return nullptr;
-  return std::make_shared<Progress>(*this, std::move(place));
+  auto progress = std::make_shared<Progress>(keys_, KeyInProgress{owner, base::sha256(key)});
+  return progress->is_first() ? progress : nullptr;
 }
 
 ShopService::ShopService(const ShopSettings& settings, std::unique_ptr<ShopStore> store, const base::Clock& clock,
@@ -99,41 +105,103 @@ ShopService::ShopService(const ShopSettings& settings, std::unique_ptr<ShopStore
       pending_(purchase_counter(metrics, "pending")),
       failed_(purchase_counter(metrics, "failed")),
       refunded_(purchase_counter(metrics, "refunded")),
-      refused_(metrics.counter("tribune_shop_orders_refused_total", "Purchases and vouchers that were refused.")),
+      refused_(metrics.counter(
+          "tribune_shop_orders_refused_total",
+          "Orders of viewers and operators that a rule of the shop refused, each repetition included.")),
       vouchers_(metrics.counter("tribune_shop_vouchers_redeemed_total", "Vouchers that were redeemed.")),
+      settled_clock_(clock),
       store_(std::move(store)) {}
 
-base::Status ShopService::start() {
+base::Status ShopService::start(OnCatalogue on_catalogue) {
+  on_catalogue_ = std::move(on_catalogue);
   std::promise<base::Result<CatalogueView>> read;
   store_->catalogue([&](base::Result<CatalogueView> view) { read.set_value(std::move(view)); });
   auto view = read.get_future().get();
   if (!view) return tl::unexpected(view.error());
-  catalogue_.publish(std::make_shared<const CatalogueView>(std::move(*view)));
+  publish(std::move(*view));
   return {};
 }
 
+/// A catalogue that was read before the last one that was published is passed over.
+void ShopService::publish(CatalogueView&& view) {
+  auto next = std::make_shared<const CatalogueView>(std::move(view));
+  const std::lock_guard lock(catalogue_mutex_);
+  if (catalogue_ && next->version < catalogue_->version) return;
+  catalogue_ = next;
+  on_catalogue_(std::move(next));
+}
+
+std::shared_ptr<const CatalogueView> ShopService::published_catalogue() const {
+  const std::lock_guard lock(catalogue_mutex_);
+  return catalogue_;
+}
+
+/// The wall clock's time; a step counts once it has lasted.
+base::WallTime ShopService::settled_now() const {
+  const auto since_epoch = clock_.steady_now() - settled_clock_.when(base::WallTime{});
+  return base::WallTime{std::chrono::duration_cast<base::WallTime::duration>(since_epoch)};
+}
+
 void ShopService::tick() {
-  if (sales_changed_.exchange(false)) read_catalogue();
-  store_->fail_overdue(now(), [this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<std::size_t> n) {
-    if (n && *n > 0) {
-      failed_.add(*n);
-      sales_changed_ = true;
+  settled_clock_.observe();
+  if (sales_are_stale_ && !is_reading_.exchange(true)) {
+    sales_are_stale_ = false;
+    read_sales();
+  }
+  fail_overdue();
+  if (has_more_to_forget_.exchange(false) || clock_.steady_now() - last_forgetting_ >= kForgettingInterval)
+    forget_keys();
+}
+
+void ShopService::fail_overdue() {
+  const auto on_failed = [this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<std::size_t> count) {
+    if (count && *count > 0) {
+      failed_.add(*count);
+      sales_are_stale_ = true;
+    }
+    done(0);
+  };
+  store_->fail_overdue(settled_now(), on_failed);
+}
+
+void ShopService::forget_keys() {
+  last_forgetting_ = clock_.steady_now();
+  const auto on_forgotten = [this,
+                             done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<std::size_t> count) {
+    if (count && *count >= kMaxForgottenKeys) has_more_to_forget_ = true;
+    done(0);
+  };
+  store_->forget_keys(settled_now(), on_forgotten);
+}
+
+/// Reads the sales alone, and the whole catalogue only when another version of it is published.
+void ShopService::read_sales() {
+  store_->taken([this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<TakenPieces> taken) {
+    const auto known = published_catalogue();
+    if (taken && taken->version > known->version) {
+      read_catalogue();
+    } else {
+      const bool is_same = taken && taken->version == known->version;
+      if (is_same) publish(with_taken(*known, *taken));
+      end_reading(is_same);
     }
     done(0);
   });
-  if (clock_.steady_now() - last_forgetting_ < kForgettingInterval) return;
-  last_forgetting_ = clock_.steady_now();
-  store_->forget_keys(now(), [](const base::Status&) {});
 }
 
 void ShopService::read_catalogue() {
   store_->catalogue([this, done = counted<int>([](const ShopAnswer<int>&) {})](base::Result<CatalogueView> view) {
-    if (view)
-      catalogue_.publish(std::make_shared<const CatalogueView>(std::move(*view)));
-    else
-      sales_changed_ = true;  // it is read at the next tick
+    const bool was_read = view.has_value();
+    if (was_read) publish(std::move(*view));
+    end_reading(was_read);
     done(0);
   });
+}
+
+/// What was not read is read at the next tick.
+void ShopService::end_reading(bool was_read) {
+  if (!was_read) sales_are_stale_ = true;
+  is_reading_ = false;
 }
 
 /// Passes a value on.
@@ -153,7 +221,7 @@ Done<Outcome<T>> ShopService::on_outcome(std::shared_ptr<Progress> progress, Sho
     if (progress) progress->end();
     if (!outcome) return done(shop_failure(outcome.error()));
     if (const auto* refused = std::get_if<RefusedOrder>(&outcome->result)) {
-      if (!outcome->is_repeated) refused_.add();
+      refused_.add();
       return done(shop_failure(*refused));
     }
     done(std::move(*outcome));
@@ -170,7 +238,7 @@ void ShopService::note(const Outcome<Purchase>& outcome) {
     case PurchaseState::failed: failed_.add(); break;
     case PurchaseState::refunded: refunded_.add(); break;
   }
-  if (purchase.kind == ProductKind::goods) sales_changed_ = true;
+  if (purchase.kind == ProductKind::goods) sales_are_stale_ = true;
   log_.info("shop", "purchase",
             {{"purchase", accounts::to_text(purchase.id)},
              {"account", accounts::to_text(purchase.account)},
@@ -186,7 +254,10 @@ void ShopService::change_catalogue(CatalogueChange change, ShopAnswered<std::uin
                              if (!version) return done(shop_failure(version.error()));
                              log_.info("shop", "catalogue_changed", {{"version", std::to_string(*version)}});
                              store_->catalogue([this, done, version = *version](base::Result<CatalogueView> view) {
-                               if (view) catalogue_.publish(std::make_shared<const CatalogueView>(std::move(*view)));
+                               if (view)
+                                 publish(std::move(*view));
+                               else
+                                 sales_are_stale_ = true;  // the next tick finds the new version
                                done(version);
                              });
                            });
@@ -234,7 +305,13 @@ void ShopService::redeem(AccountId account, const std::string& code, std::string
 }
 
 void ShopService::purchases(AccountId account, std::string from, std::size_t limit, ShopAnswered<PurchasePage> done) {
-  store_->purchases(account, std::move(from), limit, on_value<PurchasePage>(std::move(done)));
+  store_->purchases(account, std::move(from), limit,
+                    on_value<PurchasePage>([done = std::move(done)](ShopAnswer<PurchasePage> page) {
+                      // The cursor is the only value that the store can find invalid.
+                      if (!page && page.error().what == ShopFailure::invalid)
+                        page.error().what = ShopFailure::wrong_cursor;
+                      done(std::move(page));
+                    }));
 }
 
 void ShopService::purchase_by_id(PurchaseId id, ShopAnswered<Purchase> done) {
@@ -263,16 +340,11 @@ static ShopAnswered<Outcome<T>> without_repetition(ShopAnswered<T> done) {
 }
 
 void ShopService::settle(PurchaseId id, bool is_paid, std::string reason, ShopAnswered<Purchase> done) {
-  PaymentResult result{id, is_paid, "", std::move(reason), now()};
-  purchase_by_id(id, [this, result = std::move(result), done = std::move(done)](ShopAnswer<Purchase> purchase) mutable {
-    if (!purchase) return done(tl::unexpected(std::move(purchase.error())));
-    const auto* method = payment_method(purchase->method);
-    result.ledger = method == nullptr || method->ledger.empty() ? kTill : method->ledger;
-    store_->settle(std::move(result), on_outcome<Purchase>(nullptr, [this, done = std::move(done)](auto outcome) {
-                     if (outcome) note(*outcome);
-                     without_repetition<Purchase>(done)(std::move(outcome));
-                   }));
-  });
+  store_->settle({id, is_paid, std::move(reason), now()},
+                 on_outcome<Purchase>(nullptr, [this, done = std::move(done)](auto outcome) {
+                   if (outcome) note(*outcome);
+                   without_repetition<Purchase>(done)(std::move(outcome));
+                 }));
 }
 
 void ShopService::refund(PurchaseId id, std::string reason, bool restocks, std::string idempotency_key,

@@ -18,6 +18,7 @@
 #include "base/metrics.h"
 #include "base/open_calls.h"
 #include "base/published.h"
+#include "base/settled_wall_clock.h"
 #include "shop/shop_settings.h"
 #include "shop/shop_store.h"
 
@@ -29,6 +30,7 @@ enum class ShopFailure {
   in_progress,     // a request with this idempotency key has not been answered yet
   conflict,        // the catalogue was changed at the same time; `text` names its version
   too_large,       // the catalogue would have too many entries
+  invalid,         // a value that is out of bounds; `text` says which
   wrong_cursor,    // no page begins there
   not_found,
   unavailable,  // the store cannot write or is overloaded, with retry_after
@@ -70,17 +72,19 @@ class ShopService {
   ShopService(const ShopSettings&, std::unique_ptr<ShopStore>, const base::Clock&, base::Log&, base::Metrics&);
   ~ShopService() { calls_.wait(); }
 
-  /// Reads the catalogue. Blocks; to be called once, before the first request.
-  base::Status start();
+  using OnCatalogue = std::function<void(std::shared_ptr<const CatalogueView>)>;
+
+  /// Reads the catalogue. Blocks; to be called once, before the first request. `on_catalogue` is called with this
+  /// catalogue and, on a thread of the store, with each later one: after a change of an operator before that is
+  /// answered, and at most a second after a sale. Its calls come one after another; it must not call the service.
+  base::Status start(OnCatalogue on_catalogue);
   void apply(const ShopSettings& settings) { settings_.publish(std::make_shared<const ShopSettings>(settings)); }
-  /// Fails overdue purchases, forgets old idempotency keys, and reads the catalogue again when its sales have changed.
-  /// To be called every second.
+  /// Fails overdue purchases and forgets old idempotency keys, by a wall clock whose steps count once they have lasted,
+  /// and reads the sales again when they have changed. To be called every second, on one thread at a time.
   void tick();
   std::shared_ptr<const ShopSettings> settings() const { return settings_.get(); }
 
-  /// As it was at most a second ago, or at the last change of an operator.
-  std::shared_ptr<const CatalogueView> catalogue() const { return catalogue_.get(); }
-  /// Reports the new version. Apps see the change before the answer.
+  /// Reports the new version.
   void change_catalogue(CatalogueChange, ShopAnswered<std::uint64_t>);
 
   void purchase(PurchaseRequest, ShopAnswered<Outcome<Purchase>>);
@@ -105,6 +109,10 @@ class ShopService {
  private:
   /// An account and a hash of its key.
   using KeyInProgress = std::pair<AccountId, std::string>;
+  struct KeysInProgress {
+    std::mutex mutex;
+    std::set<KeyInProgress> keys;  // of requests that are not answered
+  };
   class Progress;
 
   std::shared_ptr<Progress> begin(AccountId owner, const std::string& key);
@@ -117,18 +125,29 @@ class ShopService {
     return calls_.counted<ShopAnswer<T>>(std::move(done));
   }
   void note(const Outcome<Purchase>&);
+  void read_sales();
   void read_catalogue();
+  void end_reading(bool was_read);
+  void fail_overdue();
+  void forget_keys();
+  void publish(CatalogueView&&);
+  std::shared_ptr<const CatalogueView> published_catalogue() const;
   base::WallTime now() const { return clock_.wall_now(); }
+  base::WallTime settled_now() const;
 
   const base::Clock& clock_;
   base::Log& log_;
   base::Published<ShopSettings> settings_;
-  base::Published<CatalogueView> catalogue_{std::make_shared<const CatalogueView>()};
   base::Counter paid_, pending_, failed_, refunded_, refused_, vouchers_;
-  std::atomic<bool> sales_changed_{false};
+  base::SettledWallClock settled_clock_;
+  std::atomic<bool> sales_are_stale_{false};
+  std::atomic<bool> is_reading_{false};  // what tick() wants to read
   base::SteadyTime last_forgetting_{};
-  std::mutex mutex_;                     // guards what follows
-  std::set<KeyInProgress> in_progress_;  // requests with an idempotency key that are not answered
+  std::atomic<bool> has_more_to_forget_{false};
+  mutable std::mutex catalogue_mutex_;
+  OnCatalogue on_catalogue_;
+  std::shared_ptr<const CatalogueView> catalogue_;  // what on_catalogue_ was called with last
+  const std::shared_ptr<KeysInProgress> keys_ = std::make_shared<KeysInProgress>();
   base::OpenCalls calls_;
   std::unique_ptr<ShopStore> store_;
 };

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "api/catalogue_pages.h"
 #include "base/json.h"
 
 using namespace tribune;
@@ -28,6 +29,34 @@ contracts::Event two_channels() {
   return event;
 }
 
+/// Says all that it can about a channel, and has a product that opens it.
+shop::CatalogueView catalogue_about(const std::string& channel) {
+  shop::CatalogueView catalogue;
+  catalogue.channels.push_back(
+      {channel, {"Main stage", ""}, "/main.jpg", {"Opening", ""}, base::WallTime(std::chrono::hours(1))});
+  shop::ListedProduct listed;
+  listed.product.id = channel;
+  listed.product.kind = shop::ProductKind::channel;
+  listed.product.title.en = "Main stage";
+  listed.product.price = {500, "EUR"};
+  listed.product.grant.channels = {channel};
+  listed.taken = {0};
+  catalogue.products.push_back(std::move(listed));
+  return catalogue;
+}
+
+std::set<std::string> names_of(const base::json::Value& object) {
+  std::set<std::string> names;
+  for (const auto& member : object.object) names.insert(member.name);
+  return names;
+}
+
+std::set<std::string> required_by(const base::json::Value& schema) {
+  std::set<std::string> names;
+  for (const auto& name : schema.find("required")->array) names.insert(name.string);
+  return names;
+}
+
 /// All "$ref" references of the document.
 void collect_references(const base::json::Value& value, std::set<std::string>& out) {
   if (const auto reference = value.text("$ref")) out.emplace(*reference);
@@ -36,29 +65,6 @@ void collect_references(const base::json::Value& value, std::set<std::string>& o
 }
 
 }  // namespace
-
-TEST_CASE("channels are listed in their order, with the URL for a player") {
-  const auto value = parsed(channels_document(two_channels(), {}));
-  const auto& channels = value.find("channels")->array;
-  REQUIRE(channels.size() == 2);
-  CHECK(channels[0].text("id") == "demo");
-  CHECK(channels[0].text("title") == "The \"Demo\"");
-  CHECK(channels[0].text("playback_url") == "/live/demo/index.m3u8");
-  CHECK(channels[1].text("title") == "other");
-}
-
-TEST_CASE("playback URLs begin with the balancer's address when it is configured") {
-  ApiSettings settings;
-  settings.balancer_url = "https://live.example/";
-  const auto value = parsed(channels_document(two_channels(), settings));
-  CHECK(value.find("channels")->array[0].text("playback_url") == "https://live.example/live/demo/index.m3u8");
-}
-
-TEST_CASE("the source of a channel is not in the document for apps") {
-  auto event = two_channels();
-  event.channels[0].source = "http://secret-origin/index.m3u8";
-  CHECK(channels_document(event, {}).find("secret-origin") == std::string::npos);
-}
 
 TEST_CASE("caches are listed with the URL to ping") {
   ApiSettings settings;
@@ -170,17 +176,23 @@ TEST_CASE("the balancer in the same process is requested at the address of the f
   CHECK(own_front_url({}) == "");
 }
 
-TEST_CASE("the API's documents have the members that its schema requires") {
+TEST_CASE("the API's documents have the members that its schema requires, and no others than it has") {
   ApiSettings settings;
   settings.caches = {{"stadium", "http://s:81"}};
   const auto document = parsed(std::string(openapi_document()));
   const auto& schemas = *document.find("components")->find("schemas");
-  const auto channels = parsed(channels_document(two_channels(), settings));
+  const auto plain =
+      parsed(channels_document(listed_channels(two_channels(), settings, {}, {}), Language::en, nullptr, {}));
+  auto event = two_channels();
+  event.channels[0].access = contracts::ChannelAccess::paid;
+  const auto full = parsed(
+      channels_document(listed_channels(event, settings, catalogue_about("demo"), {}), Language::en, nullptr, {}));
   const auto caches = parsed(caches_document(settings));
-  for (const auto& [schema, value] :
-       {std::pair{"Channel", &channels.find("channels")->array[0]}, {"Cache", &caches.find("caches")->array[0]}}) {
-    const auto& required = schemas.find(schema)->find("required")->array;
-    CHECK(required.size() == value->object.size());
-    for (const auto& name : required) CHECK(value->find(name.string) != nullptr);
-  }
+  const auto& cache = caches.find("caches")->array[0];
+  const auto& least = plain.find("channels")->array[0];
+  const auto& most = full.find("channels")->array[0];
+  CHECK(names_of(least) == required_by(*schemas.find("Channel")));
+  CHECK(names_of(most) == names_of(*schemas.find("Channel")->find("properties")));
+  CHECK(names_of(cache) == required_by(*schemas.find("Cache")));
+  CHECK(names_of(cache) == names_of(*schemas.find("Cache")->find("properties")));
 }

@@ -153,6 +153,24 @@ const std::vector<Damage>& signed_damages() {
 
 }  // namespace
 
+TEST_CASE("a reference that is not UTF-8 has the same digest after it was read") {
+  std::vector<JournalTransaction> journal;
+  append(journal, JournalKind::adjustment, {posting("operator", -5), posting(viewer_ledger(1), 5)});
+  for (const std::string_view reference :
+       {"caf\xe9", "\xff\xfe", "\xed\xa0\x80", "\xe2\x82", "\\ufffd", "a\x01\r\n\t\"\x7f", "\xef\xbf\xbd"}) {
+    CAPTURE(reference);
+    auto transaction = journal[0];
+    transaction.reference = reference;
+    transaction.digest = digest_of("", transaction);
+    const auto read = journal_transaction_of_json(to_json(transaction));
+    REQUIRE(read.has_value());
+    CHECK(digest_of("", *read) == transaction.digest);
+    CHECK(to_json(*read) == to_json(transaction));
+    CHECK(BooksCheck().add(*read).has_value());
+    CHECK(BooksCheck().add(transaction).has_value());
+  }
+}
+
 TEST_CASE("a right journal is accepted, and has the sums of its ledgers") {
   BooksCheck check;
   CHECK(check.transactions() == 0);

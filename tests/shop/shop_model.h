@@ -66,10 +66,14 @@ class ShopModel {
     if (purchase.state == (result.is_paid ? shop::PurchaseState::paid : shop::PurchaseState::failed))
       return {purchase, true};
     if (purchase.state != shop::PurchaseState::pending) return {wrong_state(purchase)};
-    if (result.is_paid)
-      pay(purchase, result.ledger, result.now);
-    else
+    if (!result.is_paid) {
       fail(purchase, result.reason, result.now);
+      return {purchase};
+    }
+    if (const auto why =
+            refusal_to_own(purchase.account, purchase.product, purchase.grant, result.now, Counting::what_is_paid))
+      return {refused(*why)};
+    pay(purchase, std::string(shop::kTill), result.now);
     return {purchase};
   }
 
@@ -89,7 +93,9 @@ class ShopModel {
 
   Changed adjust(const shop::BalanceAdjustment& adjustment) {
     return keyed(changed_, 0, adjustment.key, [&]() -> Changed {
-      if (!accounts.contains(adjustment.account)) return {refused(shop::ShopRefusal::account_unknown)};
+      const auto sum = balances.find({adjustment.account, adjustment.money.currency});
+      const bool is_paid_out = adjustment.money.amount < 0 && sum != balances.end() && sum->second > 0;
+      if (!accounts.contains(adjustment.account) && !is_paid_out) return {refused(shop::ShopRefusal::account_unknown)};
       return moved(adjustment.account, adjustment.money, std::string(shop::kOperator));
     });
   }
@@ -138,8 +144,7 @@ class ShopModel {
       return again;
     }
     T outcome = step();
-    const auto* why = std::get_if<shop::RefusedOrder>(&outcome.result);
-    if (why && why->why == shop::ShopRefusal::account_unknown) return outcome;
+    if (std::holds_alternative<shop::RefusedOrder>(outcome.result)) return outcome;
     fingerprints_[place] = key.fingerprint;
     keys[place] = {key.fingerprint, outcome};
     return outcome;
@@ -164,7 +169,10 @@ class ShopModel {
     const bool is_former =
         former != former_prices.end() && former->second.price == order.price && order.now < former->second.until;
     if (order.price != product.price && !is_former) return shop::RefusedOrder{Why::price_changed, product.price, 0, {}};
-    if (is_owned(order, product)) return refused(Why::already_owned);
+    if (const auto why = refusal_to_own(
+            order.account, product.id, product.grant, order.now,
+            order.settlement == shop::Settlement::later ? Counting::pending_too : Counting::what_is_paid))
+      return refused(*why);
     if (!stock) return std::nullopt;
     const auto count = taken.find({order.product, order.option});
     const auto left = std::max<std::int64_t>(0, *stock - (count == taken.end() ? 0 : count->second));
@@ -172,12 +180,53 @@ class ShopModel {
     return std::nullopt;
   }
 
-  bool is_owned(const shop::PurchaseOrder& order, const shop::Product& product) const {
-    for (const auto& entitlement : entitlements(order.account, order.now))
-      if (entitlement.product == product.id &&
-          (!entitlement.until || (!product.grant.valid_for && entitlement.until == product.grant.valid_until)))
-        return true;
-    return false;
+  enum class Counting { what_is_paid, pending_too };
+
+  /// Why the account cannot have this product too.
+  std::optional<shop::ShopRefusal> refusal_to_own(shop::AccountId account, const std::string& product,
+                                                  const shop::Grant& grant, base::WallTime now,
+                                                  Counting counting) const {
+    if (!grant.all_channels && grant.channels.empty()) return std::nullopt;
+    auto all = entitlements(account, now);
+    std::size_t renewals = 0;
+    for (const auto* pending : pending_of(account)) {
+      if (counting != Counting::pending_too || !grants(*pending)) continue;
+      const auto& ordered = pending->grant;
+      if (ordered.valid_for || (ordered.valid_until && *ordered.valid_until <= now))
+        ++renewals;
+      else
+        all.push_back(
+            {pending->id, false, {}, ordered.valid_from.value_or(now), ordered.valid_until, pending->product});
+    }
+    for (const auto& owned : all)
+      if (owned.product == product &&
+          (!owned.until || (!grant.valid_for && grant.valid_until <= owned.until && grant.valid_until.has_value())))
+        return shop::ShopRefusal::already_owned;
+    if (grant.valid_for && end_of_coverage(all, product, now) + *grant.valid_for > now + shop::kMaxValidity)
+      return shop::ShopRefusal::already_owned;
+    if (all.size() + renewals >= shop::kMaxEntitlements) return shop::ShopRefusal::limit_reached;
+    return std::nullopt;
+  }
+
+  /// Goes from each entitlement to one that is in effect at its end.
+  static base::WallTime end_of_coverage(const std::vector<shop::Entitlement>& all, const std::string& product,
+                                        base::WallTime now) {
+    for (bool has_moved = true; has_moved;) {
+      has_moved = false;
+      for (const auto& owned : all)
+        if (owned.product == product && owned.from <= now && owned.until && *owned.until > now) {
+          now = *owned.until;
+          has_moved = true;
+        }
+    }
+    return now;
+  }
+
+  std::vector<const shop::Purchase*> pending_of(shop::AccountId account) const {
+    std::vector<const shop::Purchase*> found;
+    for (const auto& [id, purchase] : purchases)
+      if (purchase.account == account && purchase.state == shop::PurchaseState::pending) found.push_back(&purchase);
+    return found;
   }
 
   Bought purchase_now(const shop::PurchaseOrder& order) {
@@ -199,6 +248,8 @@ class ShopModel {
     purchase.grant = product.grant;
     purchase.created = order.now;
     purchase.deadline = order.now + order.payment_time;
+    if (order.settlement == shop::Settlement::later && pending_of(order.account).size() == shop::kMaxPendingPurchases)
+      return {refused(shop::ShopRefusal::limit_reached)};
     if (order.settlement == shop::Settlement::from_balance) {
       const auto sum = balances.find({order.account, purchase.total.currency});
       const auto missing = purchase.total.amount - (sum == balances.end() ? 0 : sum->second);
@@ -215,10 +266,7 @@ class ShopModel {
     if (ledger != shop::kTill && purchase.total.amount != 0)
       balances[{purchase.account, purchase.total.currency}] -= purchase.total.amount;
     post(ledger, std::string(shop::kSales), purchase.total);
-    std::optional<base::WallTime> owned_until;
-    for (const auto& entitlement : entitlements(purchase.account, now))
-      if (entitlement.product == purchase.product && entitlement.until)
-        owned_until = std::max(owned_until.value_or(*entitlement.until), *entitlement.until);
+    const auto uncovered = end_of_coverage(entitlements(purchase.account, now), purchase.product, now);
     purchase.state = shop::PurchaseState::paid;
     purchase.decided = now;
     auto& grant = purchase.grant;
@@ -227,7 +275,7 @@ class ShopModel {
       grant.valid_from = grant.valid_from.value_or(now);
       return;
     }
-    grant.valid_from = owned_until.value_or(now);
+    grant.valid_from = uncovered;
     grant.valid_until = *grant.valid_from + *grant.valid_for;
   }
 

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <limits>
 #include <thread>
 
 #include "shop/shop_store_contract.h"
@@ -113,6 +114,57 @@ TEST_CASE_TEMPLATE("only an active account redeems, and operators pay into every
   shop.check_books({1, 2});
 }
 
+TEST_CASE_TEMPLATE("the balance of a deleted account is paid out by its id, and nothing is paid in", Engine,
+                   SHOP_ENGINES) {
+  OpenedShop shop(Engine::open);
+  shop.add_buyer(1, 300);
+  shop.erase_account(1);
+  CHECK(told(shop.adjust(adjustment_of(100, "a"))) == "account_unknown");
+  CHECK(told(shop.adjust(adjustment_of(0, "b"))) == "account_unknown");
+  CHECK(refusal_of(shop.adjust(adjustment_of(-301, "c"))).price == euros(1));
+  CHECK(told(shop.adjust({1, {-1, "GBP"}, "", kOpening, key_of("pounds")})) == "account_unknown");
+  CHECK(told(shop.adjust(adjustment_of(-100, "d"))) == "EUR 200");
+  CHECK(told(shop.adjust(adjustment_of(-200, "e"))) == "EUR 0");
+  CHECK(told(shop.adjust(adjustment_of(-1, "f"))) == "account_unknown");
+  CHECK(told(shop.adjust(adjustment_of(-1, "g", 2))) == "account_unknown");
+  CHECK(shop.check_books({1}).empty());
+}
+
+TEST_CASE_TEMPLATE("an adjustment and a voucher of a wrong amount or currency are invalid", Engine, SHOP_ENGINES) {
+  OpenedShop shop(Engine::open);
+  shop.add_buyer(1, 300);
+  constexpr auto kLargest = std::numeric_limits<std::int64_t>::max(),
+                 kSmallest = std::numeric_limits<std::int64_t>::min();
+  const auto is_invalid = [](const auto& result) {
+    return !result && result.error().kind == base::ErrorKind::invalid_input &&
+           result.error().fault == base::Fault::client;
+  };
+  const auto adjusted = [&](Money money) {
+    return reported_by<Outcome<BalanceChange>>([&](auto done) {
+      shop.store().adjust_balance({1, money, "", kOpening, key_of("adjusted")}, done);
+    });
+  };
+  const auto issued = [&](Money money) {
+    auto batch = three_vouchers();
+    batch.money = std::move(money);
+    return shop.create_vouchers(batch, {"hash a"});
+  };
+  for (const auto amount : {kMaxAmount + 1, -kMaxAmount - 1, kLargest, kSmallest}) {
+    CAPTURE(amount);
+    CHECK(is_invalid(adjusted(euros(amount))));
+    CHECK(is_invalid(issued(euros(amount))));
+  }
+  for (const auto amount : {std::int64_t{0}, std::int64_t{-1}}) CHECK(is_invalid(issued(euros(amount))));
+  for (const auto* currency : {"", "eur", "EURO", "E/R"}) {
+    CHECK(is_invalid(adjusted({1, currency})));
+    CHECK(is_invalid(issued({1, currency})));
+  }
+  CHECK(shop.voucher_batches().empty());
+  CHECK(shop.journal(1, 10).size() == 1);
+  CHECK(told(*adjusted(euros(1))) == "EUR 301");
+  CHECK(issued(euros(kMaxAmount)).has_value());
+}
+
 TEST_CASE_TEMPLATE("an account that is unknown is not stored as the outcome of a key", Engine, SHOP_ENGINES) {
   OpenedShop shop(Engine::open);
   add_vouchers(shop);
@@ -134,15 +186,16 @@ TEST_CASE_TEMPLATE("a repeated adjustment reports the first outcome and changes 
   const auto again = shop.adjust(adjustment_of(100, "a"));
   CHECK(again.is_repeated);
   CHECK(done_of(again) == BalanceChange{euros(100), euros(100)});
-  const auto refused_again = shop.adjust(adjustment_of(-500, "b"));
-  CHECK(refused_again.is_repeated);
-  CHECK(refusal_of(refused_again).price == euros(400));
   CHECK(shop.balances(1) == std::vector<Money>{euros(1'000)});
   auto other = adjustment_of(200, "a");
   other.key.fingerprint = "another request";
   CHECK(told(shop.adjust(other)) == "key_reused");
   CHECK(shop.adjust(adjustment_of(100, "a")).is_repeated);
   CHECK(shop.journal(1, 10).size() == 2);
+  const auto refused_before = shop.adjust(adjustment_of(-500, "b"));
+  CHECK_FALSE(refused_before.is_repeated);
+  CHECK(told(refused_before) == "EUR 500");
+  CHECK(shop.adjust(adjustment_of(-500, "b")).is_repeated);
   shop.check_books({1});
 }
 
@@ -225,6 +278,25 @@ TEST_CASE_TEMPLATE("a batch whose id another one has is a conflict and adds no v
   CHECK(told(shop.redeem(redemption_of("hash x", "x"))) == "voucher_unknown");
 }
 
+TEST_CASE_TEMPLATE("a batch with a hash that another voucher has is a conflict and adds no voucher", Engine,
+                   SHOP_ENGINES) {
+  OpenedShop shop(Engine::open);
+  shop.add_account(1);
+  add_vouchers(shop);
+  REQUIRE(told(shop.redeem(redemption_of("hash b", "b"))) == "EUR 500");
+  auto other = three_vouchers();
+  other.id = 6;
+  const auto conflicts = [&](std::vector<std::string> hashes) {
+    const auto refused = shop.create_vouchers(other, std::move(hashes));
+    return !refused && refused.error().kind == base::ErrorKind::conflict;
+  };
+  CHECK(conflicts({"hash x", "hash b"}));
+  CHECK(conflicts({"hash x", "hash y", "hash x"}));
+  CHECK(shop.voucher_batches().size() == 1);
+  CHECK(told(shop.redeem(redemption_of("hash x", "x"))) == "voucher_unknown");
+  CHECK(told(shop.redeem(redemption_of("hash b", "c"))) == "voucher_used");
+}
+
 TEST_CASE_TEMPLATE("vouchers end with their time, and when an operator voids their batch", Engine, SHOP_ENGINES) {
   OpenedShop shop(Engine::open);
   shop.add_account(1);
@@ -290,6 +362,10 @@ TEST_CASE_TEMPLATE("the books stay right when times have microseconds and texts 
   REQUIRE(journal.size() == 2);
   CHECK(journal[0].reference == adjustment.reason);
   CHECK(journal[0].at == kOpening + 123ms);
+  auto latin = adjustment_of(100, "c");
+  latin.reason = "caf\xe9 \xff";
+  CHECK(told(shop.adjust(latin)) == "EUR 300");
+  CHECK(told(shop.adjust(adjustment_of(100, "d"))) == "EUR 400");
   shop.check_books({1});
 }
 

@@ -159,6 +159,21 @@ TEST_CASE_TEMPLATE("products and notes are erased by id, and unknown ids are ign
   CHECK(noted_channels(shop.catalogue()) == std::vector<std::string>{"arena"});
 }
 
+TEST_CASE_TEMPLATE("ids to erase that no product or channel can have are ignored", Engine, SHOP_ENGINES) {
+  OpenedShop shop(Engine::open);
+  CatalogueChange change;
+  change.products = {goods_of("tea", 100), goods_of("cake", 300)};
+  change.channels = {note_of("arena")};
+  shop.change(change);
+  CatalogueChange erasure;
+  erasure.erased_products = {"", "tea", std::string(kMaxIdBytes + 1, 'a'), std::string(100'000, 'b'),
+                             std::string(1, 0)};
+  erasure.erased_channels = {std::string(1'000, 'c'), "", "arena"};
+  shop.change(erasure);
+  CHECK(listed_ids(shop.catalogue()) == std::vector<std::string>{"cake"});
+  CHECK(noted_channels(shop.catalogue()).empty());
+}
+
 TEST_CASE_TEMPLATE("a change that replaces all erases what it does not put", Engine, SHOP_ENGINES) {
   OpenedShop shop(Engine::open);
   CatalogueChange change;
@@ -236,6 +251,33 @@ TEST_CASE_TEMPLATE("a product that is put again keeps its sales, also after it w
   more.quantity = 3;
   CHECK(refusal_of(shop.buy(more)).left == 2);
   shop.check_books({1});
+}
+
+TEST_CASE_TEMPLATE("the pieces that are taken are read without the products", Engine, SHOP_ENGINES) {
+  OpenedShop shop(Engine::open);
+  shop.add_buyer(1, 10'000);
+  CHECK(shop.taken_pieces().version == 0);
+  CHECK(shop.taken_pieces().by_option.empty());
+  const auto scarf = goods_with_options("scarf", 100, 5), tea = goods_of("tea", 100), cake = goods_of("cake", 100);
+  const auto version = shop.put({scarf, tea, cake});
+  const auto before = shop.catalogue();
+  auto order = order_of(1, scarf);
+  order.option = "m";
+  order.quantity = 3;
+  REQUIRE(told(shop.buy(order)) == "paid");
+  REQUIRE(told(shop.buy(till_order(2, tea))) == "pending");
+  const auto pieces = shop.taken_pieces();
+  CHECK(pieces.version == version);
+  CHECK(pieces.by_option.at({"scarf", "m"}) == 3);
+  CHECK(pieces.by_option.at({"tea", ""}) == 1);
+  const auto updated = with_taken(before, pieces), read = shop.catalogue();
+  CHECK(updated.version == read.version);
+  REQUIRE(updated.products.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(updated.products[i].product == read.products[i].product);
+    CHECK(updated.products[i].taken == read.products[i].taken);
+  }
+  CHECK(with_taken(read, {}).products[1].taken == std::vector<std::int64_t>{0, 0});
 }
 
 TEST_CASE_TEMPLATE("a product that is not on sale or was erased cannot be bought", Engine, SHOP_ENGINES) {

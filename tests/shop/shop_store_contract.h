@@ -136,13 +136,15 @@ inline shop::RefundOrder refund_of(shop::PurchaseId id, base::WallTime now = kOp
 }
 
 /// A shop in a folder of its own. Each function is one step of the store, and fails the test when the store reports an
-/// error. Any thread, but for reopen().
+/// error. Any thread, but for close() and reopen().
 class OpenedShop {
  public:
   explicit OpenedShop(EngineOpening open) : open_(open), stores_(open(folder_)) {}
 
+  const Folder& folder() const { return folder_; }
+  void close() { stores_ = {}; }
   void reopen() {
-    stores_ = {};
+    close();
     stores_ = open_(folder_);
   }
   shop::ShopStore& store() { return *stores_.shop; }
@@ -187,6 +189,9 @@ class OpenedShop {
   shop::CatalogueView catalogue() {
     return value<shop::CatalogueView>([&](auto done) { store().catalogue(done); });
   }
+  shop::TakenPieces taken_pieces() {
+    return value<shop::TakenPieces>([&](auto done) { store().taken(done); });
+  }
   /// Of one product, by its options.
   std::vector<std::int64_t> taken(const std::string& product) {
     for (const auto& listed : catalogue().products)
@@ -198,11 +203,11 @@ class OpenedShop {
     return value<shop::Outcome<shop::Purchase>>([&](auto done) { store().purchase(std::move(order), done); });
   }
   shop::Outcome<shop::Purchase> pay(shop::PurchaseId id, base::WallTime now = kOpening) {
-    const shop::PaymentResult result{id, true, std::string(shop::kTill), "", now};
+    const shop::PaymentResult result{id, true, "", now};
     return value<shop::Outcome<shop::Purchase>>([&](auto done) { store().settle(result, done); });
   }
   shop::Outcome<shop::Purchase> fail(shop::PurchaseId id, base::WallTime now = kOpening) {
-    const shop::PaymentResult result{id, false, "", "the card was declined", now};
+    const shop::PaymentResult result{id, false, "the card was declined", now};
     return value<shop::Outcome<shop::Purchase>>([&](auto done) { store().settle(result, done); });
   }
   shop::Outcome<shop::Purchase> refund(shop::RefundOrder order) {
@@ -254,8 +259,8 @@ class OpenedShop {
   shop::Outcome<shop::BalanceChange> redeem(shop::VoucherRedemption redemption) {
     return value<shop::Outcome<shop::BalanceChange>>([&](auto done) { store().redeem(std::move(redemption), done); });
   }
-  void forget_keys(base::WallTime now) {
-    value<void>([&](auto done) { store().forget_keys(now, done); });
+  std::size_t forget_keys(base::WallTime now) {
+    return value<std::size_t>([&](auto done) { store().forget_keys(now, done); });
   }
 
   std::vector<shop::JournalTransaction> journal(std::uint64_t from, std::size_t limit) {

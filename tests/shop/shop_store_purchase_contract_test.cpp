@@ -216,19 +216,27 @@ TEST_CASE_TEMPLATE("a repeated order reports the first outcome, whatever has hap
   shop.check_books({1});
 }
 
-TEST_CASE_TEMPLATE("a repeated order is refused again for the first reason", Engine, SHOP_ENGINES) {
+TEST_CASE_TEMPLATE("a refused order is not kept for its key, and is decided again when it is repeated", Engine,
+                   SHOP_ENGINES) {
   OpenedShop shop(Engine::open);
+  const auto later = kOpening + kKeyLifetime + 1h;
   shop.add_account(1);
   auto tea = goods_of("tea", 0, 0);
   shop.put({tea});
-  CHECK_FALSE(shop.buy(order_of(1, tea)).is_repeated);
+  for (int i = 0; i < 3; ++i) {
+    const auto refused = shop.buy(order_of(1, tea));
+    CHECK(told(refused) == "sold_out");
+    CHECK_FALSE(refused.is_repeated);
+  }
+  CHECK(shop.forget_keys(later) == 0);
   tea.stock = 5;
   shop.put({tea});
-  shop.reopen();
   const auto again = shop.buy(order_of(1, tea));
-  CHECK(again.is_repeated);
-  CHECK(told(again) == "sold_out");
-  CHECK(told(with_key(shop, order_of(1, tea), "a new one")) == "paid");
+  CHECK_FALSE(again.is_repeated);
+  CHECK(told(again) == "paid");
+  CHECK(shop.buy(order_of(1, tea)).is_repeated);
+  CHECK(shop.forget_keys(later) == 1);
+  CHECK(shop.forget_keys(later) == 0);
 }
 
 TEST_CASE_TEMPLATE("a key with another fingerprint is refused, and keeps its outcome", Engine, SHOP_ENGINES) {
@@ -271,9 +279,9 @@ TEST_CASE_TEMPLATE("outcomes are kept for the lifetime of their keys, and then f
   const auto later = kOpening + kKeyLifetime;
   REQUIRE(told(shop.buy(order_of(1, tea, kOpening))) == "paid");
   REQUIRE(told(shop.buy(order_of(2, tea, kOpening + 1h))) == "paid");
-  shop.forget_keys(later - 1s);
+  CHECK(shop.forget_keys(later - 1s) == 0);
   CHECK(shop.buy(order_of(1, tea, later - 1s)).is_repeated);
-  shop.forget_keys(later + 1s);
+  CHECK(shop.forget_keys(later + 1s) == 2);  // that of the first payment into the balance too
   CHECK(shop.buy(order_of(2, tea, later + 1s)).is_repeated);
   auto order = order_of(3, tea, later + 1s);
   order.key = order_of(1, tea).key;
@@ -283,6 +291,34 @@ TEST_CASE_TEMPLATE("outcomes are kept for the lifetime of their keys, and then f
   shop.reopen();
   CHECK(shop.balances(1) == std::vector<Money>{euros(200)});
   shop.check_books({1});
+}
+
+TEST_CASE_TEMPLATE("an outcome that is not forgotten is reported, whatever the wall clock says", Engine, SHOP_ENGINES) {
+  OpenedShop shop(Engine::open);
+  shop.add_buyer(1, 500);
+  const auto tea = goods_of("tea", 100);
+  shop.put({tea});
+  REQUIRE(told(shop.buy(order_of(1, tea))) == "paid");
+  CHECK(shop.buy(order_of(1, tea, kOpening + 2 * kKeyLifetime)).is_repeated);
+  CHECK(shop.buy(order_of(1, tea, kOpening - 2 * kKeyLifetime)).is_repeated);
+  CHECK(shop.balances(1) == std::vector<Money>{euros(400)});
+}
+
+TEST_CASE_TEMPLATE("keys are forgotten in parts, and the size of each is reported", Engine, SHOP_ENGINES) {
+  OpenedShop shop(Engine::open);
+  shop.add_account(1);
+  const auto tea = goods_of("tea", 0);
+  shop.put({tea});
+  std::vector<std::future<base::Result<Outcome<Purchase>>>> orders;
+  for (PurchaseId id = 1; id <= kMaxForgottenKeys + 3; ++id) {
+    auto promise = std::make_shared<std::promise<base::Result<Outcome<Purchase>>>>();
+    orders.push_back(promise->get_future());
+    shop.store().purchase(order_of(id, tea), [promise](auto outcome) { promise->set_value(std::move(outcome)); });
+  }
+  for (auto& order : orders) REQUIRE(order.get().has_value());
+  CHECK(shop.forget_keys(kOpening + kKeyLifetime) == kMaxForgottenKeys);
+  CHECK(shop.forget_keys(kOpening + kKeyLifetime) == 3);
+  CHECK(shop.forget_keys(kOpening + kKeyLifetime) == 0);
 }
 
 TEST_CASE_TEMPLATE("purchases are listed page by page, the newest first", Engine, SHOP_ENGINES) {

@@ -4,18 +4,30 @@ export interface Channel {
   id: string;
   title: string;
   playbackUrl: string;
+  /** It must be bought; this page has no login. */
+  isLocked: boolean;
+  /** What is on. */
+  now: string;
 }
 
 interface ListedChannel {
   id: string;
   title?: string;
   playback_url: string;
+  state?: "free" | "locked" | "owned";
+  now?: string;
 }
 
 /** Throws an Error whose message can be shown. */
 export async function loadChannels(signal: AbortSignal): Promise<Channel[]> {
   const list = (await fetchList("/api/v1/channels", "channels", signal)) as ListedChannel[];
-  return list.map((c) => ({ id: c.id, title: c.title || c.id, playbackUrl: c.playback_url }));
+  return list.map((c) => ({
+    id: c.id,
+    title: c.title || c.id,
+    playbackUrl: c.playback_url,
+    isLocked: c.state === "locked",
+    now: c.now ?? "",
+  }));
 }
 
 export interface Cache {

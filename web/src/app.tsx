@@ -57,7 +57,8 @@ export function App() {
         const list = await loadChannels(abort.signal);
         setChannels(list);
         setListError(list.length ? null : "No channel is configured.");
-        setChosen(list.find((c) => c.id === query.get("channel")) ?? list[0] ?? null);
+        const open = list.filter((c) => !c.isLocked);
+        setChosen(open.find((c) => c.id === query.get("channel")) ?? open[0] ?? null);
       } catch (cause) {
         if (abort.signal.aborted) return;
         setListError((cause as Error).message);

@@ -1,47 +1,13 @@
 """kill -9 while accounts are changed: what was answered is there, and nothing is half done."""
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from harness.accounts_api import PASSWORD, change_password, is_open, log_in, new_account, new_login, refresh, refresh_twice, refused, register
-from harness.waiting import in_gate, wait_until
+from harness.kills import answered, until_killed
+from harness.waiting import in_gate
 
 ROUNDS = in_gate(10, 100)
 WORKERS = 4
 # No limit on devices or attempts plays a part.
 MANY = {"max_failed_logins": 1_000, "max_failed_logins_per_address": 10_000, "max_devices": 100, "failed_login_window": "1min"}
-
-
-def until_killed(program, work, answers):
-    """Each worker repeats `work(worker, step)` until the process is gone. It is killed as soon as they have counted `answers` steps."""
-    done, lock = [0], threading.Lock()
-
-    def one(worker):
-        step = 0
-        try:
-            while True:
-                work(worker, step)
-                step += 1
-                with lock:
-                    done[0] += 1
-        except OSError:   # refused, reset, or cut within the response
-            return
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        running = [pool.submit(one, worker) for worker in range(WORKERS)]
-        wait_until(lambda: done[0] >= answers or any(work.done() for work in running), 30, f"{answers} answers")
-        program.kill()
-    for work in running:
-        work.result()
-    assert done[0] >= answers, "the workers ended before the kill"
-    program.start(within=15)
-
-
-def answered(response):
-    """The response if it arrived as a whole, otherwise an OSError as for one that did not arrive."""
-    if not response.complete:
-        raise ConnectionError("cut")
-    return response
 
 
 @pytest.fixture
@@ -60,7 +26,7 @@ def test_every_registration_that_was_answered_can_log_in_after_a_kill(killed_api
             assert answered(register(killed_api, login)).status == 201
             known.append(login)
 
-        until_killed(killed_api, one, 5 + number % 17)
+        until_killed(killed_api, WORKERS, one, 5 + number % 17)
         for login in known:
             new_login(killed_api, login)
         # What was not answered is there as a whole, or not at all.
@@ -90,7 +56,7 @@ def test_every_device_continues_with_its_newest_refresh_token_after_a_kill_and_i
             newest[worker] = answered_with(token, answered(answer))
 
     for number in range(ROUNDS):
-        until_killed(killed_api, one, 5 + number % 17)
+        until_killed(killed_api, WORKERS, one, 5 + number % 17)
         for worker in range(WORKERS):
             one(worker, 0)
             assert is_open(killed_api, newest[worker])
@@ -113,7 +79,7 @@ def test_each_account_has_its_old_or_its_new_password_after_a_kill(killed_api):
         passwords[worker] = tried[worker]
 
     for number in range(ROUNDS):
-        until_killed(killed_api, one, 5 + number % 17)
+        until_killed(killed_api, WORKERS, one, 5 + number % 17)
         for worker in range(WORKERS):
             login = f"user{worker}"
             works = [password for password in dict.fromkeys((passwords[worker], tried[worker])) if log_in(killed_api, login, password).status == 200]

@@ -75,7 +75,9 @@ class Operation:
 
     def header_errors(self, documented, fields):
         wrong = []
-        given = {name.lower(): value for name, value in fields}
+        given = {}
+        for name, value in fields:   # fields of one name are a list (RFC 9110 section 5.3)
+            given[name.lower()] = f"{given[name.lower()]}, {value}" if name.lower() in given else value
         names_here = {name.lower() for name in documented}
         for name, reference in documented.items():
             header = self.resolved(reference)
@@ -113,7 +115,7 @@ def operations(document):
 
 # Headers that have to be documented where they occur. Others, such as Date, are of HTTP itself.
 DESCRIBED_HEADERS = {"etag", "cache-control", "retry-after", "location", "set-cookie", "www-authenticate", "allow", "last-modified", "vary",
-                     "content-language", "ratelimit", "ratelimit-policy"}
+                     "content-language", "ratelimit", "ratelimit-policy", "idempotency-replayed"}
 
 
 class ApiDescription:

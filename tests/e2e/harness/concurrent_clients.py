@@ -51,13 +51,13 @@ async def _read(reader, visit, began, whole):
     visit.ended_at = time.monotonic() - began
 
 
-async def _visit(visit, url, headers, began, whole, source):
+async def _visit(visit, url, headers, began, whole, source, method="GET", sent=b""):
     address, target = split_url(url)
     host, port = address.rsplit(":", 1)
     writer = None
     try:
         reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0) if source else None, limit=1 << 20)
-        writer.write(request_bytes(target, headers={"Connection": "close", **headers}, host=address))
+        writer.write(request_bytes(target, method, {"Connection": "close", **headers}, sent, address))
         await _read(reader, visit, began, whole)
     except (OSError, asyncio.IncompleteReadError) as error:
         visit.error = repr(error)
@@ -78,6 +78,20 @@ async def _all(urls, headers, within, whole, sources):
 def fetch_all(urls, headers=(), within=30.0, whole=True, sources=(None,)):
     """Fetches each URL with its own client, all at the same time."""
     return asyncio.run(_all(list(urls), dict(headers), within, whole, sources))
+
+
+async def _post_all(url, requests, within, sources):
+    began = time.monotonic()
+    results = [ClientResult(i) for i in range(len(requests))]
+    work = [_visit(v, url, {"Content-Type": "application/json", **headers}, began, True, sources[v.index % len(sources)], "POST", body)
+            for v, (headers, body) in zip(results, requests)]
+    await asyncio.wait_for(asyncio.gather(*work), stretched(within))
+    return results
+
+
+def post_all(url, requests, within=30.0, sources=(None,)):
+    """Posts each (headers, body) with its own client, all at the same time."""
+    return asyncio.run(_post_all(url, list(requests), within, sources))
 
 
 class SlowSenders:

@@ -12,8 +12,10 @@ from harness.raw_client import Response, fetch
 
 JSON = {"Content-Type": "application/json"}
 SESSION = "k1.YWFhYWFhYWFhYWFhYWFhYQ.q2Vw3hT9bXcR7mZs4kYt0A"
-CHANNELS = {"channels": [{"id": "demo", "title": "Demo", "playback_url": "/live/demo/index.m3u8"}]}
-REVALIDATED = [("Content-Type", "application/json"), ("Cache-Control", "no-cache"), ("ETag", '"0123456789abcdef"')]
+CHANNEL = {"id": "demo", "title": "Demo", "playback_url": "/live/demo/index.m3u8", "state": "free", "is_playable": True}
+CHANNELS = {"channels": [CHANNEL]}
+LOCALIZED = [("Vary", "Authorization"), ("Vary", "Accept-Language"), ("Content-Language", "en")]
+REVALIDATED = [("Content-Type", "application/json"), ("Cache-Control", "no-cache"), *LOCALIZED, ("ETag", '"0123456789abcdef"')]
 NOT_STORED = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
 PROBLEM = [("Content-Type", "application/problem+json"), ("Cache-Control", "no-store")]
 BAD_REQUEST = {"type": "/problems/bad-request", "title": "The request is malformed", "status": 400}
@@ -88,16 +90,17 @@ RESPONSES = {
     "another content type": (lambda: channels_response(fields=[("Content-Type", "text/html"), *REVALIDATED[1:]]), "content type text/html"),
     "no content type": (lambda: channels_response(fields=REVALIDATED[1:]), "content type none"),
     "a problem with the content type of JSON": (lambda: access_response(BAD_REQUEST, NOT_STORED, 400), "content type application/json"),
-    "a missing header": (lambda: channels_response(fields=REVALIDATED[:2]), "the header ETag is missing"),
-    "an invalid header": (lambda: channels_response(fields=[*REVALIDATED[:2], ("ETag", "x")]), "header ETag"),
+    "a missing header": (lambda: channels_response(fields=REVALIDATED[:-1]), "the header ETag is missing"),
+    "an invalid header": (lambda: channels_response(fields=[*REVALIDATED[:-1], ("ETag", "x")]), "header ETag"),
+    "a field of a list that is missing": (lambda: channels_response(fields=[field for field in REVALIDATED if field[1] != "Authorization"]), "header Vary"),
     "a header of another type": (lambda: access_response(GRANTED, [*NOT_STORED, ("Retry-After", "soon")]), "header Retry-After"),
     "an undocumented header": (lambda: channels_response(fields=[*REVALIDATED, ("Retry-After", "1")]), "undocumented header Retry-After"),
     "a cookie": (lambda: channels_response(fields=[*REVALIDATED, ("Set-Cookie", "a=b")]), "undocumented header Set-Cookie"),
     "a body where none is described": (lambda: channels_response(status=304), "undocumented response body"),
     "a body that is not JSON": (lambda: channels_response(b"<html>"), "not JSON"),
     "an undocumented member": (lambda: channels_response({**CHANNELS, "more": 1}), "'more' was unexpected"),
-    "an undocumented member within a list": (lambda: channels_response({"channels": [{**CHANNELS["channels"][0], "source": "x"}]}), "'source' was unexpected"),
-    "a missing member": (lambda: channels_response({"channels": [{"id": "demo", "title": "Demo"}]}), "'playback_url' is a required property"),
+    "an undocumented member within a list": (lambda: channels_response({"channels": [{**CHANNEL, "source": "x"}]}), "'source' was unexpected"),
+    "a missing member": (lambda: channels_response({"channels": [{"id": "demo", "title": "Demo", "state": "free", "is_playable": True}]}), "'playback_url' is a required property"),
     "an undocumented member of a variant": (lambda: access_response({**GRANTED, "node": "x"}), "not valid under any"),
     "a variant that is not described": (lambda: access_response({"status": "later", "channel": "demo"}), "not valid under any"),
     "a problem of another operation": (lambda: access_response({**BAD_REQUEST, "type": "/problems/link-expired"}, PROBLEM, 400), "/problems/bad-request"),

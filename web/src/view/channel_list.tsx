@@ -16,9 +16,9 @@ export function ChannelList({ channels, chosen, problem, onChoose }: Properties)
       <ul class="channels">
         {channels?.map((channel) => (
           <li key={channel.id}>
-            <button type="button" aria-pressed={channel.id === chosen?.id} onClick={() => onChoose(channel)}>
+            <button type="button" disabled={channel.isLocked} aria-pressed={channel.id === chosen?.id} onClick={() => onChoose(channel)}>
               <b>{channel.title}</b>
-              <small>{channel.id}</small>
+              <small>{channel.isLocked ? "Paid: for accounts that have bought it" : channel.now || channel.id}</small>
             </button>
           </li>
         ))}
