@@ -106,7 +106,9 @@ tl::unexpected<base::Error> unreadable_record(std::string_view table, std::strin
                        fmt::format("the record {} of the table {} cannot be read", key, table));
 }
 
-std::string time_key(base::WallTime time) { return base::to_hex64(static_cast<std::uint64_t>(milliseconds_of(time))); }
+std::string time_key(base::WallTime time) {
+  return base::to_hex64(static_cast<std::uint64_t>(std::max<std::int64_t>(0, milliseconds_of(time))));
+}
 
 std::optional<std::int64_t> number_of_record(std::string_view text) {
   std::int64_t number = 0;

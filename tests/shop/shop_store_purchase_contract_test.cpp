@@ -239,6 +239,16 @@ TEST_CASE_TEMPLATE("a refused order is not kept for its key, and is decided agai
   CHECK(shop.forget_keys(later) == 0);
 }
 
+TEST_CASE_TEMPLATE("a clock that begins in 1970 forgets no key", Engine, SHOP_ENGINES) {
+  OpenedShop shop(Engine::open);
+  shop.add_account(1);
+  const auto tea = goods_of("tea", 0);
+  shop.put({tea});
+  CHECK(told(shop.buy(order_of(1, tea))) == "paid");
+  CHECK(shop.forget_keys(base::WallTime{5min}) == 0);
+  CHECK(shop.buy(order_of(1, tea)).is_repeated);
+}
+
 TEST_CASE_TEMPLATE("a key with another fingerprint is refused, and keeps its outcome", Engine, SHOP_ENGINES) {
   OpenedShop shop(Engine::open);
   shop.add_buyer(1, 500);
