@@ -66,6 +66,12 @@ std::string RequestBody::checked_text(const base::json::Value& value, std::strin
   return "";
 }
 
+bool RequestBody::flag(std::string_view name) {
+  if (member(name) == nullptr)
+    fail({fmt::format("the member \"{}\" is missing", name), fmt::format("нет поля \"{}\"", name)});
+  return optional_flag(name);
+}
+
 bool RequestBody::optional_flag(std::string_view name) {
   const auto* found = member(name);
   if (!found) return false;

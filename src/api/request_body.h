@@ -27,6 +27,8 @@ class RequestBody {
   std::string text(std::string_view name, std::size_t least, std::size_t most);
   /// Empty when the member is absent or null.
   std::string optional_text(std::string_view name, std::size_t most);
+  /// True or false, and an error when it is absent.
+  bool flag(std::string_view name);
   bool optional_flag(std::string_view name);
   /// nullopt when the member is absent or null, and an error when it is not a whole number between these bounds.
   std::optional<std::int64_t> optional_whole(std::string_view name, std::int64_t least, std::int64_t most);

@@ -126,7 +126,7 @@ void SalesAdmin::show_purchase(Worker& worker, Exchange exchange, std::string_vi
 
 void SalesAdmin::settle(Worker& worker, Exchange exchange, std::string_view id) {
   RequestBody body(exchange->request());
-  const bool is_paid = body.optional_flag("paid");
+  const bool is_paid = body.flag("paid");
   auto reason = body.optional_text("reason", accounts::kMaxReasonBytes);
   if (const auto wrong = body.finish()) return exchange->reply(wrong_request(*wrong));
   shop_.settle(id_of(id), is_paid, std::move(reason),

@@ -282,6 +282,8 @@ def test_a_pending_purchase_is_settled_by_an_operator(shop):
     assert repeated.status == 202 and repeated.json["purchase"] == pending, "a key has the answer that was given first"
     assert state_of(shop, "bench", repeated.json["access_token"]) == "owned"
     ctl_of(shop, "purchases", "paid", pending["id"])
+    unsaid = fetch(f"{shop.admin_url}/purchases/{pending['id']}/settle", "POST", (), b"{}")
+    assert refused(unsaid, 400, "bad-request") and '"paid" is missing' in unsaid.json["detail"]
     wrong = run_ctl_of(shop, "purchases", "failed", pending["id"], "--reason", "no money")
     assert wrong.returncode != 0 and "paid" in wrong.stderr
 
