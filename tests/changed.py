@@ -22,7 +22,7 @@ from rules import declared_libraries  # noqa: E402
 SCENARIOS = {
     "src/access": ["admission", "live_event/test_expired_sessions.py"],
     "src/accounts": ["accounts"],
-    "src/api": ["accounts", "shop", "harness_checks/test_api_description.py", "routing/test_client_reports.py", "process/test_reload_and_shutdown.py"],
+    "src/api": ["accounts", "shop", "paid", "harness_checks/test_api_description.py", "routing/test_client_reports.py", "process/test_reload_and_shutdown.py"],
     "src/app": ["process"],
     "src/balancer": ["live_event", "routing/test_node_selection.py"],
     "src/balancer/access_http": ["admission"],

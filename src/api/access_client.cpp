@@ -142,17 +142,6 @@ base::Result<AccessRequest> session_report(const http::Request& request) {
   return made;
 }
 
-std::string own_front_url(const std::vector<std::string>& listen) {
-  if (listen.empty()) return "";
-  const auto colon = listen.front().rfind(':');
-  const auto port = listen.front().substr(colon + 1);
-  auto host = listen.front().substr(0, colon);
-  if (port == "0") return "";
-  if (host == "0.0.0.0") host = "127.0.0.1";
-  if (host == "[::]") host = "[::1]";
-  return "http://" + host + ":" + port;
-}
-
 AccessClient::AccessClient(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::size_t workers)
     : clock_(clock),
       log_(log),
@@ -161,14 +150,13 @@ AccessClient::AccessClient(const base::Clock& clock, base::Log& log, base::Metri
       asking_(workers),
       next_(workers, 0) {}
 
-void AccessClient::open(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
-  const auto request = access_request(exchange->request(), *road_.get());
-  if (!request) {
-    const auto& type =
-        request.error().kind == base::ErrorKind::forbidden ? http::problems::forbidden : http::problems::bad_request;
-    return exchange->reply(http::problem(type, request.error().text));
-  }
-  ask(worker, std::move(exchange), *request);
+std::optional<AccessRequest> AccessClient::read_open(net::Exchange& exchange) const {
+  auto request = access_request(exchange.request(), *road_.get());
+  if (request) return std::move(*request);
+  const auto& type =
+      request.error().kind == base::ErrorKind::forbidden ? http::problems::forbidden : http::problems::bad_request;
+  exchange.reply(http::problem(type, request.error().text));
+  return std::nullopt;
 }
 
 void AccessClient::report(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view pass) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,10 +40,6 @@ base::Result<contracts::AccessRequest> access_request(const http::Request&, cons
 /// "rtt_ms"?}]}, with at least one of them. Errors: invalid_input, fault client.
 base::Result<contracts::AccessRequest> session_report(const http::Request&);
 
-/// The URL of this process's first listener, where the balancer is when no other address is configured. Empty for port
-/// 0.
-std::string own_front_url(const std::vector<std::string>& listen);
-
 /// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
 class AccessClient {
  public:
@@ -50,7 +47,10 @@ class AccessClient {
 
   void set_road(std::shared_ptr<const BalancerEndpoint> road) { road_.publish(std::move(road)); }
 
-  void open(runtime::Worker&, std::unique_ptr<net::Exchange>);
+  /// The request of POST /api/v1/access for ask(). nullopt: it was refused.
+  std::optional<contracts::AccessRequest> read_open(net::Exchange&) const;
+  /// Forwards the request; the exchange gets the balancer's response.
+  void ask(runtime::Worker&, std::unique_ptr<net::Exchange>, const contracts::AccessRequest&);
   /// `pass`: the session or ticket of the report.
   void report(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
   void stop(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
@@ -62,7 +62,6 @@ class AccessClient {
   };
   using Table = std::unordered_map<std::uint64_t, Asking>;
 
-  void ask(runtime::Worker&, std::unique_ptr<net::Exchange>, const contracts::AccessRequest&);
   void answer(net::Exchange&, base::Result<net::WholeAnswer>);
 
   const base::Clock& clock_;

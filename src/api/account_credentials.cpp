@@ -57,6 +57,13 @@ std::optional<contracts::AccountKeySeed> seed_of_line(std::string_view line) {
   return contracts::AccountKeySeed{std::string(line.substr(0, space)), std::move(*seed)};
 }
 
+std::optional<std::string_view> bearer_token(const http::Request& request) {
+  const auto field = request.headers.first("Authorization");
+  const bool is_bearer =
+      field && field->size() > kBearer.size() && http::equals_ignoring_case(field->substr(0, kBearer.size()), kBearer);
+  return is_bearer ? std::optional(field->substr(kBearer.size())) : std::nullopt;
+}
+
 }  // namespace
 
 base::Result<std::vector<contracts::AccountKeySeed>> account_key_seeds(const std::string& directory,
@@ -99,6 +106,11 @@ base::Result<std::unique_ptr<AccountCredentials>> AccountCredentials::make(
   return std::unique_ptr<AccountCredentials>(new AccountCredentials(std::move(*signer), std::move(*secrets), workers));
 }
 
+bool names_account_token(const http::Request& request) {
+  const auto token = bearer_token(request);
+  return token && contracts::looks_like_account_token(*token);
+}
+
 AccountCredentials::AccountCredentials(contracts::AccountTokenSigner signer, TokenSecrets secrets, std::size_t workers)
     : signer_(std::move(signer)), secrets_(std::move(secrets)), keys_(signer_.keys()) {
   for (std::size_t i = 0; i < workers; ++i)
@@ -131,12 +143,9 @@ base::Result<std::shared_ptr<const contracts::AccountClaims>> AccountCredentials
                                                                                        std::size_t worker,
                                                                                        base::WallTime now,
                                                                                        std::chrono::milliseconds skew) {
-  const auto field = request.headers.first("Authorization");
-  const bool is_bearer =
-      field && field->size() > kBearer.size() && http::equals_ignoring_case(field->substr(0, kBearer.size()), kBearer);
-  if (!is_bearer)
-    return base::failure(base::ErrorKind::not_found, base::Fault::client, "the request has no access token");
-  return verified_[worker]->read(keys_, field->substr(kBearer.size()), now, skew);
+  const auto token = bearer_token(request);
+  if (!token) return base::failure(base::ErrorKind::not_found, base::Fault::client, "the request has no access token");
+  return verified_[worker]->read(keys_, *token, now, skew);
 }
 
 }  // namespace tribune::api

@@ -25,6 +25,9 @@ namespace tribune::api {
 /// `may_make_one` is false. Blocks. Errors: io, and invalid_input with the number of the line.
 base::Result<std::vector<contracts::AccountKeySeed>> account_key_seeds(const std::string& directory, bool may_make_one);
 
+/// Whether the Authorization field has an access token, valid or not.
+bool names_account_token(const http::Request&);
+
 struct AccessToken {
   std::string text;
   base::WallTime expires{};

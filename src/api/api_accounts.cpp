@@ -59,7 +59,8 @@ ApiAccounts::ApiAccounts(std::unique_ptr<accounts::AccountService> service, std:
       admin_(*service_),
       catalogue_admin_(*shop_, pages),
       sales_admin_(*service_, *shop_),
-      feed_(service_->revocation_log(), gate_.credentials().signer(), clock_skew, services) {}
+      feed_(service_->revocation_log(), gate_.credentials().signer(), clock_skew, services),
+      viewers_(*service_, *shop_, gate_, pages, clock_skew, services) {}
 
 ApiAccounts::~ApiAccounts() {
   // The callbacks of the accounts use the shop, and those of both use the hook, the handlers and the feed. The store
@@ -73,6 +74,7 @@ std::vector<runtime::Route> ApiAccounts::routes() {
   auto routes = handlers_.routes();
   for (auto& route : shop_handlers_.routes()) routes.push_back(std::move(route));
   routes.push_back(feed_.route());
+  routes.push_back(viewers_.route());
   return routes;
 }
 

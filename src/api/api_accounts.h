@@ -16,6 +16,7 @@
 #include "api/sales_admin.h"
 #include "api/session_gate.h"
 #include "api/shop_handlers.h"
+#include "api/viewer_entitlements.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "runtime/role.h"
@@ -45,7 +46,11 @@ class ApiAccounts {
   /// `target` is reset_hook_target() of the settings.
   void apply(const ApiSettings&, std::shared_ptr<const ResetHookTarget> target);
   /// The event's keys, with which other processes sign their requests.
-  void set_keys(std::shared_ptr<const base::KeyRing> keys) { feed_.set_keys(std::move(keys)); }
+  void set_keys(std::shared_ptr<const base::KeyRing> keys) {
+    feed_.set_keys(keys);
+    viewers_.set_keys(std::move(keys));
+  }
+  ViewerEntitlements& viewers() { return viewers_; }
   void drain() { feed_.drain(); }
   /// To be called every second, on any thread.
   void tick();
@@ -68,6 +73,7 @@ class ApiAccounts {
   CatalogueAdmin catalogue_admin_;
   SalesAdmin sales_admin_;
   RevocationFeed feed_;
+  ViewerEntitlements viewers_;
 };
 
 }  // namespace tribune::api

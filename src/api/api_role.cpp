@@ -45,7 +45,7 @@ class ApiRole final : public runtime::Role {
         route("/api/v1/openapi.json", &Documents::openapi),
         {{http::Method::post},
          "/api/v1/access",
-         [this](auto& worker, auto exchange, const auto&) { access_.open(worker, std::move(exchange)); }},
+         [this](auto& worker, auto exchange, const auto&) { open_access(worker, std::move(exchange)); }},
         {{http::Method::post},
          "/api/v1/sessions/{session}/reports",
          [this](auto& worker, auto exchange, const auto& parameters) {
@@ -123,6 +123,18 @@ class ApiRole final : public runtime::Role {
     exchange->reply(std::move(response));
   }
 
+  /// A request with an access token is its account's; an operator's request names the account itself.
+  void open_access(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
+    auto request = access_.read_open(*exchange);
+    if (!request) return;
+    if (!accounts_ || !names_account_token(exchange->request()))
+      return access_.ask(worker, std::move(exchange), *request);
+    accounts_->viewers().identify(worker, std::move(exchange), std::move(*request),
+                                  [this, &worker](auto identified, const contracts::AccessRequest& made) {
+                                    access_.ask(worker, std::move(identified), made);
+                                  });
+  }
+
   runtime::Route route(std::string_view pattern, CachedDocument Documents::*which) {
     return {{http::Method::get}, pattern, [this, which](auto&, auto exchange, const auto&) {
               exchange->reply(answer_with(exchange->request(), (*documents()).*which));
@@ -145,7 +157,8 @@ class ApiRole final : public runtime::Role {
   static BalancerEndpointSettings road_settings(const config::Settings& settings) {
     const auto& own = settings.get<ApiSettings>("api");
     auto url = own.access_url.empty() ? own.balancer_url : own.access_url;
-    if (url.empty() && settings.has("front")) url = own_front_url(settings.get<net::ServerSettings>("front").listen);
+    if (url.empty() && settings.has("front"))
+      url = net::own_front_url(settings.get<net::ServerSettings>("front").listen);
     return {settings.get<contracts::Event>("event"), std::move(url), own.balancer_url, own.operator_token};
   }
 

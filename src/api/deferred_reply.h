@@ -28,6 +28,13 @@ class DeferredReply {
     });
   }
 
+  /// Calls `go_on` with the exchange on the worker, unless the client has left. To be called once, instead of reply().
+  void resume(std::function<void(std::unique_ptr<net::Exchange>)> go_on) const {
+    waiting_->loop.post([waiting = waiting_, go_on = std::move(go_on)] {
+      if (auto exchange = std::move(waiting->exchange)) go_on(std::move(exchange));
+    });
+  }
+
  private:
   struct Waiting {
     explicit Waiting(net::EventLoop& worker) : loop(worker) {}

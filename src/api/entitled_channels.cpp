@@ -50,6 +50,23 @@ std::vector<contracts::EntitledChannel> entitled_channels(const std::vector<shop
   return channels;
 }
 
+std::optional<std::int64_t> watched_until(const std::vector<shop::Entitlement>& entitlements, std::string_view channel,
+                                          base::WallTime now) {
+  const auto second = base::unix_seconds(now);
+  std::vector<Coverage> coverages;
+  for (const auto& entitlement : entitlements) {
+    const auto& channels = entitlement.channels;
+    const bool opens =
+        entitlement.all_channels || std::find(channels.begin(), channels.end(), channel) != channels.end();
+    const auto coverage = coverage_of(entitlement);
+    if (opens && coverage.until > second) coverages.push_back(coverage);
+  }
+  if (coverages.empty()) return std::nullopt;
+  const auto [from, until] = joined(std::move(coverages));
+  if (from > second) return std::nullopt;
+  return until == kNoEnd ? 0 : until;
+}
+
 void set_entitled_channels(contracts::AccountClaims& claims, const std::vector<shop::Entitlement>& entitlements) {
   auto channels = entitled_channels(entitlements, claims.issued, claims.expires);
   const auto end_of = [](const auto& channel) { return channel.until == 0 ? kNoEnd : channel.until; };

@@ -79,7 +79,8 @@ std::string trust_report(const config::Settings& settings) {
              ids.empty() ? "none" : "holders of the event keys " + listed(ids));
     const auto& accounts_url = settings.get<contracts::Event>("event").accounts_url;
     if (!accounts_url.empty())
-      add_line(report, "ended devices of accounts", accounts_url + ", signed with a key of event.account_keys");
+      add_line(report, "what accounts own, and their ended devices",
+               accounts_url + ", signed with a key of event.account_keys");
   }
   if (settings.has("balancer")) add_balancer(report, settings.get<balancer::BalancerSettings>("balancer"));
   if (settings.has("api")) add_api(report, settings.get<api::ApiSettings>("api"));

@@ -16,6 +16,9 @@
 #include "balancer/access_http/status_handler.h"
 #include "balancer/account_tokens/revocation_follower.h"
 #include "balancer/balancer_settings.h"
+#include "balancer/entitlements/entitlement_checker.h"
+#include "balancer/entitlements/paid_access.h"
+#include "balancer/entitlements/session_entitlements.h"
 #include "balancer/event_view_builder.h"
 #include "balancer/node_push/node_push_handler.h"
 #include "balancer/node_push/order_handler.h"
@@ -42,6 +45,7 @@
 #include "contracts/heartbeat.h"
 #include "contracts/key_watch.h"
 #include "http/message.h"
+#include "net/server/http_server.h"
 #include "store/store.h"
 
 namespace tribune::balancer {
@@ -60,6 +64,7 @@ class BalancerRole final : public runtime::Role {
         settings_(settings.get<BalancerSettings>("balancer")),
         access_settings_(settings.get<access::AccessSettings>("access")),
         operators_(operator_rules(settings_.operator_token, settings_.operator_networks, settings)),
+        own_api_url_(settings.has("api") ? net::own_front_url(settings.get<net::ServerSettings>("front").listen) : ""),
         view_(nullptr),
         admission_(services.clock, services.log, services.metrics, access_settings_,
                    static_cast<std::size_t>(settings_.max_sessions), labels_),
@@ -70,12 +75,13 @@ class BalancerRole final : public runtime::Role {
         slates_(services.clock, services.log, services.metrics, rendered_),
         transitions_(services.clock, services.metrics, settings_.max_saved_sessions()),
         slate_handler_(services.clock, slates_, nodes_, view_),
-        access_handler_(services.clock, services.log, services.metrics, admission_, pins_, router_, view_),
+        access_handler_(services.clock, services.log, services.metrics, admission_, pins_, router_, paid_access_,
+                        view_),
         queue_status_(services.clock, admission_),
         overload_drill_(services.log, services.metrics, admission_, view_),
-        steering_(services.clock, services.metrics, router_, pins_, admission_, view_),
+        steering_(services.clock, services.metrics, router_, pins_, admission_, paid_access_, view_),
         flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, router_, slates_, transitions_,
-               steering_,
+               steering_, paid_access_,
                [this](runtime::Worker& worker, const PlaylistLookup& lookup, OnPlaylist on_answer) {
                  return sources_->look_up(worker, lookup, with_prediction(admission_, lookup, std::move(on_answer)));
                },
@@ -191,6 +197,7 @@ class BalancerRole final : public runtime::Role {
     worker.loop.post([this, &worker] {
       tasks_.start(worker);
       revocations_.start(worker);
+      entitlement_checker_.start(worker);
     });
     is_serving_ = true;
     return {};
@@ -221,6 +228,7 @@ class BalancerRole final : public runtime::Role {
     files_.describe(w);
     status_.describe(w);
     revocations_.describe(w);
+    entitlement_checker_.describe(w);
     if (sources_) sources_->describe(w);
   }
 
@@ -254,7 +262,10 @@ class BalancerRole final : public runtime::Role {
     tasks_.configure(settings.routing.probe_period);
     rendered_->configure(settings.rendered_bytes);
     sources_->configure(view->event, view->keys);
-    revocations_.configure(event, view->keys);
+    const auto accounts = accounts_api(event, view->keys, own_api_url_);
+    entitlements_.configure(settings.paid_channels);
+    revocations_.configure(accounts);
+    entitlement_checker_.configure(accounts, contracts::has_paid_channels(event));
     admission_.configure(access, channel_facts(event, access));
     view_.publish(std::move(view));
   }
@@ -264,6 +275,7 @@ class BalancerRole final : public runtime::Role {
   const BalancerSettings settings_;  // as of the start
   const access::AccessSettings access_settings_;
   const OperatorRules operators_;  // as of the start
+  const std::string own_api_url_;  // of this process, if it has the role api
   std::atomic<bool> is_serving_{false};
 
   const std::shared_ptr<RenderedPlaylists> rendered_ =
@@ -279,6 +291,13 @@ class BalancerRole final : public runtime::Role {
   LimitsHandler limits_{services_.log, admission_, nodes_, view_};
   RoutingFiles files_{services_.clock, services_.log, services_.metrics};
   SessionRouter router_{services_.clock, services_.log, nodes_, files_, admission_};
+  SessionEntitlements entitlements_{services_.clock, services_.log, services_.metrics};
+  EntitlementChecker entitlement_checker_{services_.clock, services_.log, services_.metrics, entitlements_};
+  PaidAccess paid_access_{entitlements_, entitlement_checker_, [this](access::SessionId session) {
+                            admission_.release(session);
+                            pins_.release(session);
+                            router_.release(session);
+                          }};
   StatusHandler status_{nodes_, admission_, pins_, view_};
   RoutingStatusHandler routing_status_{services_.clock, nodes_, router_, view_};
   ChannelEndHandler channel_end_{services_.clock, services_.log, [this]() -> Sources& { return *sources_; }};
@@ -298,8 +317,8 @@ class BalancerRole final : public runtime::Role {
   std::optional<OrderStore> order_store_;
   std::optional<Sources> sources_;
   std::optional<FormerNumbers> former_numbers_;
-  PeriodicTasks tasks_{
-      {services_.clock, view_, admission_, pins_, router_, nodes_, slates_, transitions_, *rendered_, key_watch_}};
+  PeriodicTasks tasks_{{services_.clock, view_, admission_, pins_, router_, nodes_, slates_, transitions_, *rendered_,
+                        key_watch_, entitlements_}};
 };
 
 std::unique_ptr<runtime::Role> make(const config::Settings& settings, runtime::Services& services) {

@@ -79,6 +79,14 @@ std::string check_nodes(const BalancerSettings& settings) {
   return "";
 }
 
+/// Who could say what an account owns.
+std::string check_paid_channels(const config::Settings& settings) {
+  if (!settings.has("balancer") || settings.has("api")) return "";
+  const auto& event = settings.get<contracts::Event>("event");
+  if (!contracts::has_paid_channels(event) || !event.accounts_url.empty()) return "";
+  return "accounts_url is required for channels with \"access\": \"paid\": the balancer asks there what accounts own";
+}
+
 }  // namespace
 
 std::size_t BalancerSettings::max_saved_sessions() const {
@@ -183,6 +191,8 @@ const config::Section<BalancerSettings>& balancer_section() {
     add_viewer_fields(s);
     s.section("routing", &BalancerSettings::routing, routing_section(), "How the cache node of each viewer is chosen.")
         .section("steering", &BalancerSettings::steering, steering_section(), "HLS Content Steering.")
+        .section("paid_channels", &BalancerSettings::paid_channels, paid_channels_section(),
+                 "Sessions of channels that accounts buy. See docs/paid_channels.md.")
         .section("origin", &BalancerSettings::origin, origin_section(), "How source playlists are fetched.")
         .check(check_nodes);
     return s;
@@ -205,6 +215,7 @@ void add_balancer_sections(config::Schema& schema) {
   schema.add(access::access_section(), config::Presence::defaulted);
   schema.check("balancer", check_signing_keys);
   schema.check("access", check_access);
+  schema.check("event", check_paid_channels);
 }
 
 }  // namespace tribune::balancer

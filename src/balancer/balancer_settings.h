@@ -9,6 +9,7 @@
 #include "balancer/nodes/node_registry.h"
 #include "balancer/routing/routing_settings.h"
 #include "balancer/sessions/player_capabilities.h"
+#include "balancer/settings/paid_channel_settings.h"
 #include "balancer/settings/steering_settings.h"
 #include "balancer/sources/rendered_playlists.h"
 #include "balancer/sources/sources.h"
@@ -53,6 +54,7 @@ struct BalancerSettings {
   std::vector<std::string> shared_networks;
   RoutingSettings routing;
   SteeringSettings steering;
+  PaidChannelSettings paid_channels;
   SourceOriginSettings origin;
 
   /// Sessions whose pins and slate transitions are kept: twice max_sessions, because those of a session that has lapsed

@@ -34,6 +34,7 @@ void PeriodicTasks::expire_sessions() {
   parts_.admission.tick([this](access::SessionId id) {
     parts_.pins.lapse(id);
     parts_.router.release(id);
+    parts_.entitlements.release(id);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "access/admission.h"
+#include "balancer/entitlements/session_entitlements.h"
 #include "balancer/nodes/node_registry.h"
 #include "balancer/routing/node_prober.h"
 #include "balancer/routing/session_router.h"
@@ -32,6 +33,7 @@ struct PeriodicTaskParts {
   SlateTransitions& transitions;
   RenderedPlaylists& rendered;
   contracts::KeyWatch& key_watch;
+  SessionEntitlements& entitlements;
 };
 
 /// How long routing remembers a session that sends no request and is not released: twice session_idle, and at least one

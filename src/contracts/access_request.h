@@ -3,10 +3,12 @@
 // /internal/v1/access, JSON, signed as heartbeats are. The response is forwarded to the app unchanged. Values and pure
 // functions.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "contracts/owner.h"
 
 namespace tribune::contracts {
 
@@ -26,6 +28,7 @@ struct AccessRequest {
   std::string account;
   std::string device;
   std::string lane;
+  std::optional<EntitledDevice> entitled;  // for `open`: the account owns the channel
   bool operator==(const AccessRequest&) const = default;
 };
 

@@ -51,6 +51,9 @@ struct AccountClaims {
 
 inline constexpr std::size_t kMaxEntitledChannels = 24, kMaxEntitledBytes = 768;
 
+/// The field with the signature of a document of the api, as AccountTokenSigner::sign_document() writes it.
+inline constexpr std::string_view kAccountSignatureHeader = "X-Tribune-Account-Signature";
+
 inline constexpr std::string_view kAccountTokenPrefix = "tat_";
 inline constexpr std::size_t kMaxAccountTokenCharacters = 1'455;
 

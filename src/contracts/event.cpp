@@ -124,7 +124,8 @@ void add_delivery_fields(config::Section<Channel>& section) {
       .duration("link_lifetime", &Channel::link_lifetime, {1min, 168h},
                 "Minimum time for which a segment link is valid after it was listed, and again after its segment left "
                 "the playlist; the link is valid for at most twice this time, and for as long as it stays listed. "
-                "Links of a playlist that has ended are valid for the length of the playlist in addition.")
+                "Links of a playlist that has ended are valid for the length of the playlist in addition. Of a paid "
+                "channel with direct links at most 5 minutes count.")
       .duration("stale_time", &Channel::stale_time, {0ms, 24h},
                 "Time for which a live media playlist is still served after the origin fails to renew it; at least 1.5 "
                 "target durations. See docs/routing.md.")
@@ -187,14 +188,15 @@ const config::Section<Channel>& channel_section() {
                config::check_http_origin, "http(s)://host[:port]")
         .choice("access", &Channel::access,
                 config::Words<ChannelAccess>{{"free", ChannelAccess::free}, {"paid", ChannelAccess::paid}},
-                "Who may watch the channel, as the api lists it. free: everybody; paid: accounts that have bought it, "
-                "see docs/shop.md.")
+                "Who may watch the channel. free: everybody; paid: accounts that have bought it. See "
+                "docs/paid_channels.md.")
         .choice("links", &Channel::links,
                 config::Words<LinksMode>{
                     {"direct", LinksMode::direct}, {"redirect", LinksMode::redirect}, {"auto", LinksMode::automatic}},
                 "How playlists refer to segments. direct: URLs of the cache node; redirect: URLs of the balancer, "
                 "which answers each request with a 307 to the node that is selected at that time; auto: the balancer "
-                "chooses by the player.")
+                "chooses by the player, and for a paid channel always redirect, so that it checks the session at each "
+                "segment. With direct, a link of a paid channel opens its segment to whoever has it.")
         .choice("fallback", &Channel::fallback,
                 config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
                 "Where viewers are sent while no cache node is usable. origin: to the source itself; none: to the node "
@@ -232,6 +234,16 @@ base::Result<std::string> secret_of(const KeySettings& key) {
 }
 
 }  // namespace
+
+bool has_paid_channels(const Event& event) {
+  return std::any_of(event.channels.begin(), event.channels.end(),
+                     [](const Channel& channel) { return channel.access == ChannelAccess::paid; });
+}
+
+std::chrono::milliseconds Channel::lifetime_of_links() const {
+  const bool is_unchecked = access == ChannelAccess::paid && !checks_segments();
+  return is_unchecked ? std::min<std::chrono::milliseconds>(link_lifetime, kMaxUncheckedLinkLifetime) : link_lifetime;
+}
 
 std::string_view to_string(LinksMode mode) {
   switch (mode) {

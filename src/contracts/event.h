@@ -58,7 +58,15 @@ struct Channel {
   std::chrono::milliseconds stale_time{300'000};  // limit on serving a live playlist that the origin does not renew
   std::chrono::milliseconds hold_end{0};          // for which the end of a live playlist is held
   hls::Limits playlist_limits;
+
+  /// Whether each request for a segment or a key goes to the balancer, which checks the session: its playlists list
+  /// links with LinkUse::redirect.
+  bool checks_segments() const { return access == ChannelAccess::paid && links != LinksMode::direct; }
+  /// `link_lifetime`; of a paid channel with direct links, which nobody checks, at most kMaxUncheckedLinkLifetime.
+  std::chrono::milliseconds lifetime_of_links() const;
 };
+
+inline constexpr std::chrono::minutes kMaxUncheckedLinkLifetime{5};
 
 struct KeySettings {
   std::string id;
@@ -83,6 +91,8 @@ struct Event {
 
   const Channel* find(std::string_view id) const;
 };
+
+bool has_paid_channels(const Event&);
 
 const config::Section<Event>& event_section();
 

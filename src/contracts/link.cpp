@@ -11,10 +11,11 @@ namespace {
 
 using base::KeyRing;
 
-/// The last signature of a query: the origin's query before it, and its value.
+/// The last signature of a query: its value, the origin's query before it, and what a player added.
 struct Found {
   std::string_view origin_query;
   std::string_view value;
+  std::string_view added;  // what follows it: "" or "&…"
 };
 
 std::optional<Found> find_signature(std::string_view query) {
@@ -24,7 +25,7 @@ std::optional<Found> find_signature(std::string_view query) {
     const auto pair = query.substr(begin, end - begin);
     if (pair.size() > kLinkKey.size() && pair.starts_with(kLinkKey) && pair[kLinkKey.size()] == '=' &&
         std::count(pair.begin(), pair.end(), '.') == 3) {
-      found = Found{query.substr(0, begin == 0 ? 0 : begin - 1), pair.substr(kLinkKey.size() + 1)};
+      found = Found{query.substr(0, begin == 0 ? 0 : begin - 1), pair.substr(kLinkKey.size() + 1), query.substr(end)};
       if (begin == 1) return std::nullopt;  // "&tl=": an empty key before it is not canonical
     }
     begin = end + 1;
@@ -46,15 +47,22 @@ bool can_be_written(const Link& link) {
          is_visible_ascii(link.origin_query);
 }
 
-/// "{expires}[-{pace}]": the terms of the link.
+constexpr char kRedirectMark = 'r', kMomentaryMark = 'm';
+
+/// "[{use}]{expires}[-{pace}]": the terms of the link.
 std::string terms_of(const Link& link) {
-  auto terms = std::to_string(link.expires);
+  std::string terms;
+  if (link.use != LinkUse::anywhere) terms += link.use == LinkUse::redirect ? kRedirectMark : kMomentaryMark;
+  terms += std::to_string(link.expires);
   if (link.pace_kbps > 0) terms.append("-").append(std::to_string(link.pace_kbps));
   return terms;
 }
 
 /// False for a spelling that differs from terms_of().
 bool read_terms(std::string_view terms, Link& link) {
+  if (terms.starts_with(kRedirectMark)) link.use = LinkUse::redirect;
+  if (terms.starts_with(kMomentaryMark)) link.use = LinkUse::momentary;
+  if (link.use != LinkUse::anywhere) terms.remove_prefix(1);
   const auto dash = terms.find('-');
   const auto expires = read_decimal(terms.substr(0, dash));
   const auto pace =
@@ -114,7 +122,7 @@ base::Result<Link> verify_link(const KeyRing& ring, std::string_view channel, st
                    *mac, now)) {
     return forbidden_link("the signature of the link is not valid");
   }
-  const bool is_listed = listed_from && link.expires >= *listed_from;
+  const bool is_listed = listed_from && link.use != LinkUse::momentary && link.expires >= *listed_from;
   if (!is_listed && link.expires * 1000 + skew.count() < unix_ms(now)) {
     return base::failure(base::ErrorKind::timeout, base::Fault::client, "the link has expired");
   }
@@ -126,7 +134,13 @@ base::Result<Link> verify_media_link(const KeyRing& ring, std::string_view chann
                                      std::chrono::milliseconds skew, std::optional<std::int64_t> listed_from) {
   auto link = verify_link(ring, channel, path, query, now, skew, listed_from);
   if (link && link->epoch != epoch) return forbidden_link("the link belongs to another epoch");
+  if (link && link->use == LinkUse::redirect) return forbidden_link("the link leads to the balancer of a paid channel");
   return link;
+}
+
+std::string_view added_query(std::string_view query) {
+  const auto found = find_signature(query);
+  return found ? found->added : std::string_view();
 }
 
 bool has_link(std::string_view query) { return find_signature(query).has_value(); }

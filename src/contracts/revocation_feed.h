@@ -22,7 +22,6 @@
 namespace tribune::contracts {
 
 inline constexpr std::string_view kRevocationFeedPath = "/internal/v1/accounts/revocations";
-inline constexpr std::string_view kAccountSignatureHeader = "X-Tribune-Account-Signature";
 
 /// The api responds at the latest after this time.
 inline constexpr std::chrono::milliseconds kRevocationHold{2'000};

@@ -1,6 +1,7 @@
 #include "contracts/signed_payload.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "base/encoding.h"
@@ -13,22 +14,46 @@ std::string signed_text_of_payload(std::string_view channel, std::string_view pa
   return std::string(channel).append("\n").append(payload).append(owner);
 }
 
-bool is_writable(const Owner& owner) {
+constexpr std::size_t kOwnerIdBytes = 8, kUntilBytes = 4;
+static_assert(kEntitledBytes == 2 * kOwnerIdBytes + kUntilBytes);
+
+bool is_writable(const std::optional<EntitledDevice>& entitled) {
+  return !entitled || (entitled->account != 0 && entitled->device != 0 && entitled->until >= 0 &&
+                       entitled->until <= std::numeric_limits<std::uint32_t>::max());
+}
+
+bool is_writable(const Owner& owner, const PayloadVersion& version) {
   return owner.account.size() == kAccountMarkBytes && owner.device.size() <= kMaxDeviceBytes &&
-         !owner.device.ends_with('\0');
+         !owner.device.ends_with('\0') && owner.entitled.has_value() == version.has_entitled &&
+         is_writable(owner.entitled);
 }
 
 std::string to_bytes(const Owner& owner) {
-  auto bytes = owner.account + owner.device;
+  auto bytes = owner.account;
+  if (owner.entitled) {
+    append_field(bytes, owner.entitled->account, kOwnerIdBytes);
+    append_field(bytes, owner.entitled->device, kOwnerIdBytes);
+    append_field(bytes, static_cast<std::uint64_t>(owner.entitled->until), kUntilBytes);
+  }
   const auto device = (owner.device.size() + kDeviceStep - 1) / kDeviceStep * kDeviceStep;
-  bytes.resize(kAccountMarkBytes + device, '\0');
+  const auto length = bytes.size() + device;
+  bytes += owner.device;
+  bytes.resize(length, '\0');
   return bytes;
 }
 
-Owner owner_from(std::string_view bytes) {
-  const auto device = bytes.substr(kAccountMarkBytes);
-  return {std::string(bytes.substr(0, kAccountMarkBytes)),
-          std::string(device.substr(0, device.find_last_not_of('\0') + 1))};
+Owner owner_from(std::string_view bytes, const PayloadVersion& version) {
+  Owner owner;
+  owner.account = bytes.substr(0, kAccountMarkBytes);
+  bytes.remove_prefix(kAccountMarkBytes);
+  if (version.has_entitled) {
+    auto& entitled = owner.entitled.emplace();
+    entitled.account = take_field(bytes, kOwnerIdBytes);
+    entitled.device = take_field(bytes, kOwnerIdBytes);
+    entitled.until = static_cast<std::int64_t>(take_field(bytes, kUntilBytes));
+  }
+  owner.device = bytes.substr(0, bytes.find_last_not_of('\0') + 1);
+  return owner;
 }
 
 std::optional<PayloadVersion> version_of(const PayloadKind& kind, std::string_view bytes) {
@@ -66,7 +91,7 @@ std::string write_signed(const base::KeyRing& ring, const PayloadKind& kind, std
                          const SignedPayload& payload, base::WallTime now) {
   const auto& version = payload.version;
   const bool fits = payload.fields.size() == version.field_bytes &&
-                    (version.has_owner ? is_writable(payload.owner) : payload.owner == Owner{});
+                    (version.has_owner ? is_writable(payload.owner, version) : payload.owner == Owner{});
   if (!fits || !is_id(channel) || payload.links == LinksMode::automatic) return "";
   std::string bytes(1, static_cast<char>(version.number << 4 | (payload.links == LinksMode::redirect ? 1 : 0)));
   bytes += payload.fields;
@@ -105,7 +130,7 @@ base::Result<SignedPayload> read_signed(const base::KeyRing& ring, const Payload
   const unsigned mode = static_cast<unsigned char>(shown.front()) & 0x0f;
   if (mode > 1) return forbidden(kind, " has an unsupported version");
   return SignedPayload{*version, mode == 0 ? LinksMode::direct : LinksMode::redirect, std::string(shown.substr(1)),
-                       owner.empty() ? Owner{} : owner_from(owner)};
+                       version->has_owner ? owner_from(owner, *version) : Owner{}};
 }
 
 }  // namespace tribune::contracts

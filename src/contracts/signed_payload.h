@@ -5,7 +5,8 @@
 //   {key id}.{base64url of: version and links mode, fields, owner, MAC}
 //
 // The channel is signed and not contained. The owner is encrypted (KeyRing::masked) with the MAC over everything, so
-// that a URL does not reveal the owner to others; it is 8 bytes and the device, padded to a multiple of 16, so that its
+// that a URL does not reveal the owner to others; it is the account's mark, in some versions the entitled device (its
+// account, its id and the end of the entitlement), and the device's name, padded to a multiple of 16, so that its
 // length reveals little.
 
 #include <chrono>
@@ -27,13 +28,14 @@ struct PayloadVersion {
   unsigned number;  // 1 to 15
   std::size_t field_bytes;
   bool has_owner = false;
+  bool has_entitled = false;  // the owner has an entitled device; only with has_owner
 };
 
 struct SignedPayload {
   PayloadVersion version;
   LinksMode links = LinksMode::redirect;  // never `automatic`
   std::string fields;                     // version.field_bytes
-  Owner owner;                            // empty unless version.has_owner
+  Owner owner;                            // as the version says
 };
 
 /// A kind of payload: ticket or token.
@@ -47,8 +49,13 @@ struct PayloadKind {
 constexpr std::size_t text_characters(std::size_t bytes) { return (bytes * 8 + 5) / 6; }
 
 inline constexpr std::size_t kDeviceStep = 16;
-inline constexpr std::size_t kMaxOwnerBytes = kAccountMarkBytes + kMaxDeviceBytes;
+inline constexpr std::size_t kEntitledBytes = 8 + 8 + 4;
 static_assert(kMaxDeviceBytes % kDeviceStep == 0);
+
+/// The length of an owner without a device's name.
+constexpr std::size_t least_owner_bytes(const PayloadVersion& version) {
+  return kAccountMarkBytes + (version.has_entitled ? kEntitledBytes : 0);
+}
 
 /// The length of the text after the key's id, for an owner of `owner_bytes`.
 constexpr std::size_t payload_characters(const PayloadVersion& version, std::size_t owner_bytes = 0) {
@@ -56,14 +63,14 @@ constexpr std::size_t payload_characters(const PayloadVersion& version, std::siz
 }
 /// The maximum length of the whole text.
 constexpr std::size_t most_characters(const PayloadVersion& version) {
-  return 16 + 1 + payload_characters(version, version.has_owner ? kMaxOwnerBytes : 0);
+  return 16 + 1 + payload_characters(version, version.has_owner ? least_owner_bytes(version) + kMaxDeviceBytes : 0);
 }
 
 /// Whether the text after the key's id has a length of this version.
 constexpr bool has_length_of(const PayloadVersion& version, std::size_t characters) {
   if (!version.has_owner) return characters == payload_characters(version);
-  for (auto bytes = kAccountMarkBytes; bytes <= kMaxOwnerBytes; bytes += kDeviceStep)
-    if (characters == payload_characters(version, bytes)) return true;
+  for (std::size_t device = 0; device <= kMaxDeviceBytes; device += kDeviceStep)
+    if (characters == payload_characters(version, least_owner_bytes(version) + device)) return true;
   return false;
 }
 

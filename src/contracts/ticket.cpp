@@ -1,5 +1,6 @@
 #include "contracts/ticket.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -15,16 +16,20 @@ constexpr std::size_t kQueueBytes = 4, kLaneBytes = 1, kNumberBytes = 8, kTicket
 constexpr PayloadVersion kTicketWithoutOwner{
     1, kQueueBytes + kLaneBytes + kNumberBytes + kTicketSessionBytes + kIssuedBytes};
 constexpr PayloadVersion kTicketWithOwner{2, kTicketWithoutOwner.field_bytes, true};
-constexpr std::array kTicketVersions{kTicketWithoutOwner, kTicketWithOwner};
+constexpr PayloadVersion kTicketWithEntitled{3, kTicketWithoutOwner.field_bytes, true, true};
+constexpr std::array kTicketVersions{kTicketWithoutOwner, kTicketWithOwner, kTicketWithEntitled};
 constexpr PayloadKind kTicketKind{KeyRing::Purpose::ticket, "ticket", kTicketVersions};
-static_assert(kMaxTicketCharacters == most_characters(kTicketWithOwner));
+static_assert(kMaxTicketCharacters == most_characters(kTicketWithEntitled));
+
+const PayloadVersion& ticket_version_for(const Owner& owner) {
+  return owner.entitled ? kTicketWithEntitled : owner.account.empty() ? kTicketWithoutOwner : kTicketWithOwner;
+}
 
 }  // namespace
 
 std::string write_ticket(const KeyRing& ring, const Ticket& ticket, base::WallTime now) {
   if (ticket.issued < 0 || ticket.issued > std::numeric_limits<std::uint32_t>::max()) return "";
-  SignedPayload payload{
-      ticket.owner.account.empty() ? kTicketWithoutOwner : kTicketWithOwner, ticket.links, {}, ticket.owner};
+  SignedPayload payload{ticket_version_for(ticket.owner), ticket.links, {}, ticket.owner};
   append_field(payload.fields, ticket.queue, kQueueBytes);
   append_field(payload.fields, ticket.lane, kLaneBytes);
   append_field(payload.fields, ticket.number, kNumberBytes);
@@ -60,7 +65,8 @@ bool looks_like_ticket(std::string_view text) {
   const auto dot = text.find('.');
   if (dot == std::string_view::npos) return false;
   const auto characters = text.size() - dot - 1;
-  return has_length_of(kTicketWithoutOwner, characters) || has_length_of(kTicketWithOwner, characters);
+  return std::any_of(kTicketVersions.begin(), kTicketVersions.end(),
+                     [&](const PayloadVersion& version) { return has_length_of(version, characters); });
 }
 
 }  // namespace tribune::contracts

@@ -28,7 +28,7 @@ struct Ticket {
   bool operator==(const Ticket&) const = default;
 };
 
-inline constexpr std::size_t kMaxTicketCharacters = 148;
+inline constexpr std::size_t kMaxTicketCharacters = 175;
 
 /// Its length differs from that of session tokens, which distinguishes them. The channel is signed and not contained.
 /// Empty when the ring cannot sign or the value cannot be written.

@@ -15,11 +15,16 @@ constexpr std::size_t kOpenedBytes = 4, kSessionBytes = 8, kMarkBytes = 3;
 constexpr std::uint32_t kMarkBits = 0xffffff;
 constexpr PayloadVersion kTokenWithoutOwner{2, kOpenedBytes + kSessionBytes + kMarkBytes};
 constexpr PayloadVersion kTokenWithOwner{3, kTokenWithoutOwner.field_bytes, true};
+constexpr PayloadVersion kTokenWithEntitled{4, kTokenWithoutOwner.field_bytes, true, true};
 constexpr std::array kTokenVersions{
     PayloadVersion{1, kOpenedBytes + kSessionBytes},  // written by balancers of a former version
-    kTokenWithoutOwner, kTokenWithOwner};
+    kTokenWithoutOwner, kTokenWithOwner, kTokenWithEntitled};
 constexpr PayloadKind kTokenKind{KeyRing::Purpose::token, "session token", kTokenVersions};
-static_assert(kMaxTokenCharacters == most_characters(kTokenWithOwner));
+static_assert(kMaxTokenCharacters == most_characters(kTokenWithEntitled));
+
+const PayloadVersion& token_version_for(const Owner& owner) {
+  return owner.entitled ? kTokenWithEntitled : owner.account.empty() ? kTokenWithoutOwner : kTokenWithOwner;
+}
 
 }  // namespace
 
@@ -27,8 +32,7 @@ std::string write_token(const KeyRing& ring, const Token& token, base::WallTime 
   const bool writable =
       token.opened >= 0 && token.opened <= std::numeric_limits<std::uint32_t>::max() && token.first_node <= kMarkBits;
   if (!writable) return "";
-  SignedPayload payload{
-      token.owner.account.empty() ? kTokenWithoutOwner : kTokenWithOwner, token.links, {}, token.owner};
+  SignedPayload payload{token_version_for(token.owner), token.links, {}, token.owner};
   append_field(payload.fields, static_cast<std::uint64_t>(token.opened), kOpenedBytes);
   append_field(payload.fields, token.session, kSessionBytes);
   append_field(payload.fields, token.first_node, kMarkBytes);

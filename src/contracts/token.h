@@ -29,7 +29,7 @@ struct Token {
   bool operator==(const Token&) const = default;
 };
 
-inline constexpr std::size_t kMaxTokenCharacters = 135;
+inline constexpr std::size_t kMaxTokenCharacters = 161;
 
 /// 24 bits of a node's id, never 0; 0 for none.
 std::uint32_t node_mark(std::string_view id);

@@ -26,6 +26,9 @@ constinit const ProblemType link_invalid{"link-invalid", 403, "The link is not v
 constinit const ProblemType link_expired{"link-expired", 403, "The link has expired"};
 constinit const ProblemType session_invalid{"session-invalid", 403, "The session is not valid"};
 constinit const ProblemType session_ended{"session-ended", 403, "The session has ended"};
+constinit const ProblemType purchase_required{"purchase-required", 403, "The channel has to be bought"};
+constinit const ProblemType entitlement_ended{"entitlement-ended", 403,
+                                              "The account may not watch the channel any more"};
 constinit const ProblemType ticket_invalid{"ticket-invalid", 403, "The ticket is not valid"};
 constinit const ProblemType ticket_expired{"ticket-expired", 403, "The turn of the ticket has passed"};
 constinit const ProblemType access_queued{"access-queued", 403,
@@ -107,6 +110,8 @@ static constexpr std::array kAll{
     &not_implemented,
     &version_unsupported,
     &session_ended,
+    &purchase_required,
+    &entitlement_ended,
     &ticket_invalid,
     &ticket_expired,
     &access_queued,

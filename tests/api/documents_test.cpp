@@ -8,6 +8,7 @@
 
 #include "api/catalogue_pages.h"
 #include "base/json.h"
+#include "net/server/http_server.h"
 
 using namespace tribune;
 using namespace tribune::api;
@@ -170,10 +171,10 @@ TEST_CASE("a session's report has at least one member and valid names of caches"
 }
 
 TEST_CASE("the balancer in the same process is requested at the address of the front listener") {
-  CHECK(own_front_url({"0.0.0.0:8080"}) == "http://127.0.0.1:8080");
-  CHECK(own_front_url({"[::]:8080", "1.2.3.4:1"}) == "http://[::1]:8080");
-  CHECK(own_front_url({"127.0.0.1:0"}) == "");
-  CHECK(own_front_url({}) == "");
+  CHECK(net::own_front_url({"0.0.0.0:8080"}) == "http://127.0.0.1:8080");
+  CHECK(net::own_front_url({"[::]:8080", "1.2.3.4:1"}) == "http://[::1]:8080");
+  CHECK(net::own_front_url({"127.0.0.1:0"}) == "");
+  CHECK(net::own_front_url({}) == "");
 }
 
 TEST_CASE("the API's documents have the members that its schema requires, and no others than it has") {

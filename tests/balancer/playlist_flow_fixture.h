@@ -67,7 +67,14 @@ struct PlaylistFlowFixture {
       std::make_shared<balancer::RenderedPlaylists>(clock, metrics, balancer::kRenderedBytes);
   balancer::Slates slates{clock, log, metrics, texts};
   balancer::SlateTransitions transitions{clock, metrics};
-  balancer::SteeringHandler steering{clock, metrics, router, pins, admission, view};
+  balancer::SessionEntitlements entitlements{clock, log, metrics};
+  balancer::EntitlementChecker checker{clock, log, metrics, entitlements};
+  balancer::PaidAccess paid_access{entitlements, checker, [this](access::SessionId session) {
+                                     admission.release(session);
+                                     ended_sessions.push_back(session);
+                                   }};
+  std::vector<access::SessionId> ended_sessions;  // whose entitlement has ended
+  balancer::SteeringHandler steering{clock, metrics, router, pins, admission, paid_access, view};
   base::KeyRing keys = one_key();
 
   // The playlists of the sources: an absent one is unknown, one that is null is delivered later.
@@ -77,10 +84,11 @@ struct PlaylistFlowFixture {
   balancer::PlaylistPublicationPtr publication;  // the publication of every lookup that is answered
   bool is_stale = false;
   std::chrono::milliseconds ended_session_idle{std::chrono::hours{6}};  // used by the next publish()
-  std::optional<balancer::BlockingReload> want;  // the reload directives of every lookup that is answered
+  std::optional<contracts::LinksMode> paid_links;  // with it, the next publish() adds the paid channel "paid"
+  std::optional<balancer::BlockingReload> want;    // the reload directives of every lookup that is answered
 
   balancer::PlaylistRequestFlow flow{
-      {clock, metrics, view, nodes, admission, pins, router, slates, transitions, steering,
+      {clock, metrics, view, nodes, admission, pins, router, slates, transitions, steering, paid_access,
        [this](auto& w, const auto& lookup, auto on_answer) { return look_up(w, lookup, std::move(on_answer)); }},
       1};
 
@@ -100,6 +108,13 @@ struct PlaylistFlowFixture {
       contracts::Channel channel;
       channel.id = id;
       channel.links = links;
+      event->channels.push_back(channel);
+    }
+    if (paid_links) {
+      contracts::Channel channel;
+      channel.id = "paid";
+      channel.links = *paid_links;
+      channel.access = contracts::ChannelAccess::paid;
       event->channels.push_back(channel);
     }
     auto made = std::make_shared<balancer::EventView>();

@@ -208,3 +208,45 @@ TEST_CASE("a link's pace is signed with it, and has exactly one notation") {
   link.pace_kbps = -1;
   CHECK(signed_query(ring, link, kNow).empty());
 }
+
+TEST_CASE("a redirect link is accepted by the balancer alone, and a momentary one until its expiry alone") {
+  const auto ring = test::one_key();
+  const auto on_node = [&](const Link& link, base::WallTime now, std::optional<std::int64_t> listed_from) {
+    return verify_media_link(ring, "demo", "e7x2", link.path, signed_query(ring, link, kNow), now, kSkew, listed_from);
+  };
+  auto link = example_link();
+  const auto much_later = kNow + 3600s + kSkew + 1s;
+  CHECK(on_node(link, kNow, std::nullopt));
+  CHECK(on_node(link, much_later, link.expires));
+  link.use = LinkUse::redirect;
+  const auto query = signed_query(ring, link, kNow);
+  CHECK(query.find("tl=e7x2.r1750003600.k1.") != std::string::npos);
+  CHECK(verify_link(ring, "demo", link.path, query, kNow, kSkew) == link);
+  CHECK(verify_link(ring, "demo", link.path, query, much_later, kSkew, link.expires) == link);
+  const auto refused = on_node(link, kNow, std::nullopt);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == base::ErrorKind::forbidden);
+  link.use = LinkUse::momentary;
+  CHECK(on_node(link, kNow, std::nullopt) == link);
+  CHECK_FALSE(on_node(link, much_later, link.expires));
+}
+
+TEST_CASE("the use of a link is signed, and has one spelling") {
+  const auto ring = test::one_key();
+  auto link = example_link();
+  link.use = LinkUse::redirect;
+  const auto query = signed_query(ring, link, kNow);
+  for (const std::string terms : {"1750003600", "m1750003600", "rr1750003600", "rm1750003600", "r", "R1750003600"}) {
+    auto other = query;
+    other.replace(other.find("r1750003600"), 11, terms);
+    CHECK_FALSE(verifies(ring, link, other));
+  }
+  test::refuse_every_flip(query, [&](const std::string& q) { return verifies(ring, link, q); });
+}
+
+TEST_CASE("what a player adds to a link's query is told apart from it") {
+  const auto query = signed_query(test::one_key(), example_link(), kNow);
+  CHECK(added_query(query) == "");
+  CHECK(added_query(query + "&CMCD=bl%3D1&_x") == "&CMCD=bl%3D1&_x");
+  CHECK(added_query("a=1") == "");
+}

@@ -34,6 +34,7 @@ TEST_CASE("a token with the longest key id has the specified maximum length") {
   CHECK(write_token(ring, example_token(), kNow).size() == 60);
   auto token = example_token();
   token.owner = owner_of("ann", std::string(200, 'd'));
+  token.owner.entitled = EntitledDevice{~0ull, ~0ull, 0xffffffff};
   const auto text = write_token(ring, token, kNow);
   CHECK(text.size() == kMaxTokenCharacters);
   CHECK(read_token(ring, "demo", text, kNow, kSkew));
@@ -42,12 +43,33 @@ TEST_CASE("a token with the longest key id has the specified maximum length") {
 TEST_CASE("a token with any changed bit, truncated or extended is refused") {
   const auto ring = test::one_key();
   const auto accepts = [&](const std::string& t) { return read_token(ring, "demo", t, kNow, kSkew).has_value(); };
-  for (const auto& owner : {Owner{}, owner_of("ann", ""), owner_of("ann", "Living room TV")}) {
+  auto entitled = owner_of("ann", "TV");
+  entitled.entitled = EntitledDevice{1, 2, 3};
+  for (const auto& owner : {Owner{}, owner_of("ann", ""), owner_of("ann", "Living room TV"), entitled}) {
     auto token = example_token();
     token.owner = owner;
     const auto text = write_token(ring, token, kNow);
     test::refuse_every_flip(text, accepts);
     test::refuse_every_cut(text, accepts);
+  }
+}
+
+TEST_CASE("a token names the entitled device, and nothing of it can be read in its text") {
+  const auto ring = test::one_key();
+  auto token = example_token();
+  token.owner = owner_of("ann", "TV");
+  for (const std::int64_t until : {std::int64_t{0}, std::int64_t{0xffffffff}}) {
+    token.owner.entitled = EntitledDevice{0x6162636465666768, 0x6d6e6f7071727374, until};
+    const auto text = write_token(ring, token, kNow);
+    const auto read = read_token(ring, "demo", text, kNow, kSkew);
+    REQUIRE(read);
+    CHECK(*read == token);
+    CHECK(base::from_base64url(text.substr(text.find('.') + 1))->find("abcdefgh") == std::string::npos);
+  }
+  for (const auto& wrong : {EntitledDevice{0, 1, 0}, EntitledDevice{1, 0, 0}, EntitledDevice{1, 1, -1},
+                            EntitledDevice{1, 1, 0x100000000}}) {
+    token.owner.entitled = wrong;
+    CHECK(write_token(ring, token, kNow).empty());
   }
 }
 

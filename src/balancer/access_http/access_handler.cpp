@@ -40,6 +40,10 @@ std::int64_t whole_seconds(std::chrono::milliseconds time) {
   return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(time).count());
 }
 
+bool is_in_effect(const std::optional<contracts::EntitledDevice>& entitled, base::WallTime now) {
+  return entitled && (entitled->until == 0 || base::unix_seconds(now) < entitled->until);
+}
+
 std::string message_for(const access::Queued& queued, std::int64_t retry_after) {
   if (queued.ahead == 0) return "You are next";
   const auto when = queued.eta
@@ -52,14 +56,15 @@ std::string message_for(const access::Queued& queued, std::int64_t retry_after) 
 
 AccessHandler::AccessHandler(const base::Clock& clock, base::Log& log, base::Metrics& metrics,
                              access::Admission& admission, SessionPins& pins, SessionRouter& router,
-                             const PublishedView& view)
+                             PaidAccess& paid_access, const PublishedView& view)
     : clock_(clock),
       log_(log),
       admission_(admission),
       pins_(pins),
       router_(router),
+      paid_access_(paid_access),
       view_(view),
-      reports_(clock, admission, pins, router),
+      reports_(clock, admission, pins, router, paid_access),
       granted_(access_requests_counter(metrics, "granted")),
       queued_(access_requests_counter(metrics, "queued")),
       full_(access_requests_counter(metrics, "full")),
@@ -109,6 +114,13 @@ http::Response AccessHandler::open(const AccessRequest& request, const EventView
     claim = claim_of(*ticket);
     if (owner.account.empty()) owner = std::move(ticket->owner);  // polled by a client that does not know the account
   }
+  if (request.entitled) owner.entitled = request.entitled;
+  if (channel->access == contracts::ChannelAccess::free) {
+    owner.entitled.reset();
+  } else if (!is_in_effect(owner.entitled, clock_.wall_now())) {
+    refused_.add();
+    return paid_access_.purchase_required(channel->id);
+  }
   if (!has_lane(*channel, request.lane))
     return http::problem(http::problems::bad_request, "no lane has the name \"" + request.lane + "\"");
   const auto client = counted_client(request.client, view.shared_networks);
@@ -144,7 +156,7 @@ http::Response AccessHandler::granted(const AccessRequest& request, const EventV
                                       const contracts::Owner& owner) {
   for (const auto replaced : granted.replaced) forget(replaced);
   const auto now = clock_.wall_now();
-  const auto links = links_for(channel.links, request.user_agent, view.direct_players);
+  const auto links = links_for(channel, request.user_agent, view.direct_players);
   const contracts::Token value{
       channel.id, granted.session, base::unix_seconds(now), links, contracts::node_mark(granted.node), owner};
   const auto token = contracts::write_token(*view.keys, value, now);
@@ -155,6 +167,7 @@ http::Response AccessHandler::granted(const AccessRequest& request, const EventV
   }
   if (contracts::is_id(request.cache)) pins_.prefer(granted.session, request.cache);
   if (links == contracts::LinksMode::direct && granted.is_new) pins_.begin(granted.session);
+  if (owner.entitled) paid_access_.sessions().open(granted.session, channel.id, *owner.entitled);
   granted_.add();
   base::json::Writer w;
   w.begin_object().member("status", "granted").member("channel", channel.id).member("session", token);
@@ -168,7 +181,7 @@ http::Response AccessHandler::queued(const AccessRequest& request, const EventVi
   const auto now = clock_.wall_now();
   auto ticket = request.pass;
   if (ticket.empty() || queued.is_new) {
-    const auto links = links_for(channel.links, request.user_agent, view.direct_players);
+    const auto links = links_for(channel, request.user_agent, view.direct_players);
     ticket = contracts::write_ticket(*view.keys, ticket_for(channel.id, queued.ticket, links, now, owner), now);
   }
   if (ticket.empty()) {
@@ -214,6 +227,7 @@ http::Response AccessHandler::refused(const contracts::Channel& channel, const a
 void AccessHandler::forget(access::SessionId session) {
   pins_.release(session);
   router_.release(session);
+  paid_access_.sessions().release(session);
 }
 
 /// A viewer that leaves may return soon, and then gets the same node.

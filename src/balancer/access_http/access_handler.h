@@ -15,6 +15,7 @@
 
 #include "access/admission.h"
 #include "balancer/access_http/report_handler.h"
+#include "balancer/entitlements/paid_access.h"
 #include "balancer/routing/session_router.h"
 #include "balancer/sessions/session_pins.h"
 #include "balancer/settings/event_view.h"
@@ -31,7 +32,7 @@ class AccessHandler {
  public:
   /// The parts outlive it.
   AccessHandler(const base::Clock&, base::Log&, base::Metrics&, access::Admission&, SessionPins&, SessionRouter&,
-                const PublishedView&);
+                PaidAccess&, const PublishedView&);
 
   http::Response answer(const http::Request&);
 
@@ -53,6 +54,7 @@ class AccessHandler {
   access::Admission& admission_;
   SessionPins& pins_;
   SessionRouter& router_;
+  PaidAccess& paid_access_;
   const PublishedView& view_;
   ReportHandler reports_;
   base::Counter granted_, queued_, full_, refused_, stopped_, forged_;

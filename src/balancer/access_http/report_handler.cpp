@@ -18,7 +18,9 @@ http::Response ReportHandler::answer(const contracts::AccessRequest& request, co
   for (const auto& channel : view.event->channels) {
     if (contracts::looks_like_ticket(request.pass)) {
       const auto ticket = read_ticket(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew);
-      if (ticket) return route(request, view, channel, {channel.id, ticket->session}, true);
+      if (ticket)
+        return route(request, view, channel,
+                     {.channel = channel.id, .session = ticket->session, .owner = ticket->owner}, true);
     } else if (const auto token =
                    read_token(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew)) {
       return route(request, view, channel, *token, false);
@@ -30,6 +32,8 @@ http::Response ReportHandler::answer(const contracts::AccessRequest& request, co
 http::Response ReportHandler::route(const contracts::AccessRequest& request, const EventView& view,
                                     const contracts::Channel& channel, const contracts::Token& token, bool waits) {
   const auto session = token.session;
+  if (auto verdict = paid_access_.check(channel, session, token.owner); verdict.refusal)
+    return std::move(*verdict.refusal);
   const auto claims = claims_of(request.gone, request.receipts, *view.keys,
                                 {view.receipt_lifetime, view.event->clock_skew}, clock_.wall_now());
   RoutingRequest routing_request;

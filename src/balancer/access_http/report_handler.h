@@ -7,6 +7,7 @@
 // With redirect links that node serves the next segment, with direct links the first segment that is not listed yet.
 
 #include "access/admission.h"
+#include "balancer/entitlements/paid_access.h"
 #include "balancer/routing/session_router.h"
 #include "balancer/sessions/session_pins.h"
 #include "balancer/settings/event_view.h"
@@ -21,8 +22,9 @@ namespace tribune::balancer {
 /// Any thread. The parts outlive it.
 class ReportHandler {
  public:
-  ReportHandler(const base::Clock& clock, access::Admission& admission, SessionPins& pins, SessionRouter& router)
-      : clock_(clock), admission_(admission), pins_(pins), router_(router) {}
+  ReportHandler(const base::Clock& clock, access::Admission& admission, SessionPins& pins, SessionRouter& router,
+                PaidAccess& paid_access)
+      : clock_(clock), admission_(admission), pins_(pins), router_(router), paid_access_(paid_access) {}
 
   /// The request was verified to come from the api. Refuses an invalid token or ticket, and a session that has ended.
   http::Response answer(const contracts::AccessRequest&, const EventView&);
@@ -35,6 +37,7 @@ class ReportHandler {
   access::Admission& admission_;
   SessionPins& pins_;
   SessionRouter& router_;
+  PaidAccess& paid_access_;
 };
 
 }  // namespace tribune::balancer

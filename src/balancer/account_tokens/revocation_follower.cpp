@@ -4,8 +4,6 @@
 
 #include "base/encoding.h"
 #include "base/ids.h"
-#include "contracts/signed_body.h"
-#include "http/uri.h"
 
 namespace tribune::balancer {
 namespace {
@@ -32,12 +30,10 @@ RevocationFollower::RevocationFollower(const base::Clock& clock, base::Log& log,
       age_seconds_(metrics.gauge("tribune_balancer_revocations_age_seconds",
                                  "Time since the begin of the last poll for ended devices of accounts that the api "
                                  "answered; 0 without event.accounts_url.")),
-      feed_(std::make_shared<const Feed>()) {}
+      feed_(std::make_shared<const AccountsApi>()) {}
 
-void RevocationFollower::configure(const contracts::Event& event, std::shared_ptr<const base::KeyRing> keys) {
-  auto account_keys = contracts::account_token_keys(event);
-  feed_.publish(std::make_shared<const Feed>(Feed{
-      event.accounts_url, account_keys ? std::move(*account_keys) : contracts::AccountTokenKeys(), std::move(keys)}));
+void RevocationFollower::configure(std::shared_ptr<const AccountsApi> api) {
+  feed_.publish(api->is_own_process ? std::make_shared<const AccountsApi>() : std::move(api));
 }
 
 void RevocationFollower::start(runtime::Worker& worker) {
@@ -55,12 +51,7 @@ void RevocationFollower::poll() {
   if (feed->url.empty()) return poll_after(kRepeatAfter);
   const contracts::RevocationPoll asked{run_, number_, base::to_hex(base::random_bytes(kNonceBytes))};
   const auto target = contracts::target_of(asked);
-  net::FetchRequest request;
-  request.url = feed->url + target;
-  request.headers.add(contracts::kSignatureHeader,
-                      contracts::sign_body(*feed->keys, "GET " + target, "", clock_.wall_now()));
-  const auto uri = http::parse_uri(feed->url);
-  request.destinations = {{uri ? uri->origin() : feed->url}, true};
+  auto request = request_to(*feed, target, "", clock_.wall_now());
   request.deadlines.first_byte = contracts::kRevocationHold + 2s;
   request.deadlines.total = contracts::kRevocationHold + 4s;
   request.max_body_bytes = contracts::kMaxRevocationPageBytes;
@@ -71,7 +62,8 @@ void RevocationFollower::poll() {
                                      });
 }
 
-void RevocationFollower::learn(const Feed& feed, const std::string& nonce, base::Result<net::WholeAnswer> answer) {
+void RevocationFollower::learn(const AccountsApi& feed, const std::string& nonce,
+                               base::Result<net::WholeAnswer> answer) {
   if (!answer) return fail(feed, answer.error().text);
   if (answer->head.status != 200)
     return fail(feed, "the api answered with status " + std::to_string(answer->head.status));
@@ -95,7 +87,7 @@ void RevocationFollower::learn(const Feed& feed, const std::string& nonce, base:
   poll_after(revocations.empty() ? kPauseWithoutNews : 0ms);
 }
 
-void RevocationFollower::fail(const Feed& feed, const std::string& why) {
+void RevocationFollower::fail(const AccountsApi& feed, const std::string& why) {
   failed_.add();
   if (std::exchange(failure_, why) != why)
     log_.warning("balancer", "revocations_unknown", {{"url", feed.url}, {"error", why}});

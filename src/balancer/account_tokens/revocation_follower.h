@@ -14,17 +14,16 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "accounts/revoked_devices.h"
+#include "balancer/account_tokens/accounts_api.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/published.h"
-#include "base/signing.h"
-#include "contracts/event.h"
 #include "contracts/revocation_feed.h"
-#include "net/client/http_client.h"
 #include "runtime/role.h"
 
 namespace tribune::balancer {
@@ -35,8 +34,8 @@ class RevocationFollower {
  public:
   RevocationFollower(const base::Clock&, base::Log&, base::Metrics&);
 
-  /// The event must be valid by event_section(); the keys are its own.
-  void configure(const contracts::Event&, std::shared_ptr<const base::KeyRing>);
+  /// It does not follow the api of this process, which refuses the tokens itself.
+  void configure(std::shared_ptr<const AccountsApi>);
   /// Begins to poll. To be called once, on the worker's loop.
   void start(runtime::Worker&);
 
@@ -47,15 +46,9 @@ class RevocationFollower {
   void describe(base::json::Writer&) const;
 
  private:
-  struct Feed {
-    std::string url;
-    contracts::AccountTokenKeys account_keys;
-    std::shared_ptr<const base::KeyRing> keys;
-  };
-
   void poll();
-  void learn(const Feed&, const std::string& nonce, base::Result<net::WholeAnswer>);
-  void fail(const Feed&, const std::string& why);
+  void learn(const AccountsApi&, const std::string& nonce, base::Result<net::WholeAnswer>);
+  void fail(const AccountsApi&, const std::string& why);
   void poll_after(std::chrono::milliseconds);
   std::optional<std::chrono::milliseconds> age() const;
 
@@ -63,7 +56,7 @@ class RevocationFollower {
   base::Log& log_;
   base::Counter answered_, failed_;
   base::Gauge age_seconds_;
-  base::Published<Feed> feed_;
+  base::Published<AccountsApi> feed_;
   accounts::RevokedDevices revoked_;
   mutable std::mutex mutex_;                     // guards the next member
   std::optional<base::SteadyTime> known_up_to_;  // when the poll began that was answered with the last page

@@ -24,9 +24,10 @@ bool accepts_rewriting(std::string_view user_agent, const std::vector<std::strin
   return is_direct_player(user_agent, direct_players) || is_direct_player(user_agent, media3);
 }
 
-contracts::LinksMode links_for(contracts::LinksMode channel, std::string_view user_agent,
+contracts::LinksMode links_for(const contracts::Channel& channel, std::string_view user_agent,
                                const std::vector<std::string>& direct_players) {
-  if (channel != contracts::LinksMode::automatic) return channel;
+  if (channel.checks_segments()) return contracts::LinksMode::redirect;
+  if (channel.links != contracts::LinksMode::automatic) return channel.links;
   return is_direct_player(user_agent, direct_players) ? contracts::LinksMode::direct : contracts::LinksMode::redirect;
 }
 

@@ -21,8 +21,9 @@ bool is_direct_player(std::string_view user_agent, const std::vector<std::string
 /// media3.
 bool accepts_rewriting(std::string_view user_agent, const std::vector<std::string>& direct_players);
 
-/// The links mode of a session, which it keeps to its end. `automatic` depends on the player.
-contracts::LinksMode links_for(contracts::LinksMode channel, std::string_view user_agent,
+/// The links mode of a session, which it keeps to its end. `automatic` depends on the player; for a paid channel it is
+/// redirect.
+contracts::LinksMode links_for(const contracts::Channel&, std::string_view user_agent,
                                const std::vector<std::string>& direct_players);
 
 }  // namespace tribune::balancer

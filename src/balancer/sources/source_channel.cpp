@@ -59,14 +59,17 @@ void SourceChannel::configure(const contracts::Channel& config, std::shared_ptr<
   const bool same_source = config.source == config_.source && config.extra_origins == config_.extra_origins &&
                            config.backup_origins == config_.backup_origins;
   const bool serves_documents = config.origin_documents == contracts::OriginDocuments::serve;
-  if (serves_documents != making_.serves_documents)
+  const auto use = config.checks_segments() ? contracts::LinkUse::redirect : contracts::LinkUse::anywhere;
+  if (serves_documents != making_.serves_documents || use != making_.use)
     for (auto& [key, entry] : playlists_) refresher_of(entry).renew_links();
   config_ = config;
-  making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys), serves_documents};
+  config_.link_lifetime = config.lifetime_of_links();
+  making_ = {config.id, contracts::origin_set(config.source, config.extra_origins), std::move(keys), serves_documents,
+             use};
   making_.origins.backups = config.backup_origins;
   configure_origins(same_source);
   if (!same_source) logged_flaws_.clear();
-  slot_->link_lifetime_s = std::chrono::ceil<std::chrono::seconds>(config.link_lifetime).count();
+  slot_->link_lifetime_s = std::chrono::ceil<std::chrono::seconds>(config_.link_lifetime).count();
   if (!slot_->is_loaded) hold_links_of_former_process();
   if (same_source && !playlists_.empty()) return;
   reset();

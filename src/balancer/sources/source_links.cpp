@@ -134,7 +134,12 @@ struct SourceLinks::Work {
   SourceLinkPtr remembered(const std::string& key) const {
     if (const auto found = listed.find(key); found != listed.end()) return found->second;
     const auto found = links.listed_.find(key);
-    return found == links.listed_.end() ? nullptr : found->second;
+    if (found == links.listed_.end()) return nullptr;
+    const auto& link = found->second;
+    // A channel that has become paid lists no link any more that nodes accept.
+    const bool is_too_open = making.use == contracts::LinkUse::redirect && link && !link->target.empty() &&
+                             link->use != contracts::LinkUse::redirect;
+    return is_too_open ? nullptr : link;
   }
 
   base::Status add(const hls::UriUse& use) {
@@ -222,14 +227,17 @@ struct SourceLinks::Work {
   }
 
   base::Result<SourceLinkPtr> signed_link(const hls::UriUse& use, const contracts::OriginPath& origin) const {
-    const contracts::Link link{making.channel, epoch(use), origin.path, origin.query, expiry(use), pace(use)};
-    const auto query = contracts::signed_query(*making.keys, link, place.now);
-    if (query.empty())
+    contracts::Link link{making.channel, epoch(use), origin.path, origin.query, expiry(use), pace(use)};
+    const auto for_nodes = contracts::signed_query(*making.keys, link, place.now);
+    link.use = making.use;
+    const auto query =
+        link.use == contracts::LinkUse::anywhere ? for_nodes : contracts::signed_query(*making.keys, link, place.now);
+    if (for_nodes.empty() || query.empty())
       return base::failure(base::ErrorKind::internal, base::Fault::tribune,
                            fmt::format("no link can be signed for \"{}\"", use.uri));
     return std::make_shared<const SourceLink>(SourceLink{reference_between(place.path, origin.path) + "?" + query,
-                                                         contracts::media_target(link, query), goes_to_node(use.kind),
-                                                         true});
+                                                         contracts::media_target(link, for_nodes),
+                                                         goes_to_node(use.kind), true, link.use});
   }
 };
 

@@ -12,6 +12,9 @@
 //   dates                    the absolute URI at the origin
 //   other schemes            unchanged (skd:, data:)
 //
+// With LinkUse::redirect the balancer alone accepts the references to segments, init sections and keys. Their targets
+// are for nodes, which get them from the balancer; viewers do not see them.
+//
 // A segment, part or init section that is at none of the channel's origins makes the whole playlist unusable, because
 // no cache node would fetch it. Other foreign URIs become absolute.
 
@@ -26,6 +29,7 @@
 #include "base/result.h"
 #include "base/signing.h"
 #include "contracts/event.h"
+#include "contracts/link.h"
 #include "contracts/origin_path.h"
 #include "hls/playlist.h"
 #include "http/uri.h"
@@ -38,6 +42,7 @@ struct SourceLink {
   std::string target;              // "/media/…" at a node, for what nodes serve; otherwise empty
   bool is_pinned = false;          // the pins determine the node
   bool is_within_session = false;  // relative to `/live/{channel}/~{session}/`
+  contracts::LinkUse use = contracts::LinkUse::anywhere;  // of the reference
 };
 using SourceLinkPtr = std::shared_ptr<const SourceLink>;  // null: the URI is unchanged
 
@@ -58,6 +63,7 @@ struct LinkMaking {
   contracts::OriginSet origins;
   std::shared_ptr<const base::KeyRing> keys;
   bool serves_documents = true;  // otherwise their URIs are unchanged
+  contracts::LinkUse use = contracts::LinkUse::anywhere;
 };
 
 /// The inputs of one playlist's links. The timeline is null for a multivariant playlist.

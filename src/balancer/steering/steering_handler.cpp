@@ -30,8 +30,15 @@ const std::vector<double>& throughput_buckets() {
 }  // namespace
 
 SteeringHandler::SteeringHandler(const base::Clock& clock, base::Metrics& metrics, SessionRouter& router,
-                                 SessionPins& pins, const access::Admission& admission, const PublishedView& view)
-    : clock_(clock), metrics_(metrics), router_(router), pins_(pins), admission_(admission), view_(view) {}
+                                 SessionPins& pins, const access::Admission& admission, PaidAccess& paid_access,
+                                 const PublishedView& view)
+    : clock_(clock),
+      metrics_(metrics),
+      router_(router),
+      pins_(pins),
+      admission_(admission),
+      paid_access_(paid_access),
+      view_(view) {}
 
 bool SteeringHandler::knows(std::string_view pathway) const {
   return pathway == kOriginPathway || router_.knows_group(pathway);
@@ -43,7 +50,10 @@ http::Response SteeringHandler::answer(std::string_view channel, const http::Req
   if (!known) return http::problem(http::problems::channel_unknown, "no channel has this id");
   if (!known->steering) return http::problem(http::problems::not_found, "this channel does not use content steering");
   const auto query = parse_steering_query(request.query);
-  const auto session = session_of(query, *known, *view);
+  const auto token = session_of(query, *known, *view);
+  const auto session = token.session;
+  if (auto verdict = paid_access_.check(*known, session, token.owner); verdict.refusal)
+    return std::move(*verdict.refusal);
   const auto claims = read_claims(request.headers, request.query, *view->keys,
                                   {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
   const auto pinned = session != 0 ? pins_.last_node(session) : std::string();
@@ -70,16 +80,17 @@ http::Response SteeringHandler::answer(std::string_view channel, const http::Req
   return response;
 }
 
-/// 0 for an invalid token or ticket: such a viewer is steered by the request alone.
-access::SessionId SteeringHandler::session_of(const SteeringQuery& query, const contracts::Channel& channel,
-                                              const EventView& view) const {
+/// Its session is 0 for an invalid token or ticket: such a viewer is steered by the request alone.
+contracts::Token SteeringHandler::session_of(const SteeringQuery& query, const contracts::Channel& channel,
+                                             const EventView& view) const {
   const auto now = clock_.wall_now();
   if (contracts::looks_like_ticket(query.session)) {
     const auto ticket = read_ticket(*view.keys, admission_, channel.id, query.session, now, view.event->clock_skew);
-    return ticket ? ticket->session : 0;
+    return ticket ? contracts::Token{.channel = channel.id, .session = ticket->session, .owner = ticket->owner}
+                  : contracts::Token{};
   }
   const auto token = read_token(*view.keys, admission_, channel.id, query.session, now, view.event->clock_skew);
-  return token ? token->session : 0;
+  return token ? *token : contracts::Token{};
 }
 
 /// Counts a request by the present pathway of the player. Only groups that exist become labels.

@@ -5,12 +5,14 @@
 #include <string>
 #include <string_view>
 
+#include "balancer/entitlements/paid_access.h"
 #include "balancer/routing/session_router.h"
 #include "balancer/sessions/session_pins.h"
 #include "balancer/settings/event_view.h"
 #include "balancer/steering/steering_manifest.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "contracts/token.h"
 #include "http/message.h"
 
 namespace tribune::balancer {
@@ -19,9 +21,10 @@ namespace tribune::balancer {
 class SteeringHandler {
  public:
   SteeringHandler(const base::Clock&, base::Metrics&, SessionRouter&, SessionPins&, const access::Admission&,
-                  const PublishedView&);
+                  PaidAccess&, const PublishedView&);
 
-  /// 404 for an unknown channel and for one without steering; otherwise a manifest, whatever the query contains.
+  /// 404 for an unknown channel and for one without steering, 403 for a paid channel without an entitled session;
+  /// otherwise a manifest, whatever the query contains.
   http::Response answer(std::string_view channel, const http::Request&);
 
   /// The multivariant playlist with its pathways. `under`: as for steered(). `pass`: the token or ticket of the player.
@@ -32,7 +35,7 @@ class SteeringHandler {
   bool knows(std::string_view pathway) const;
 
  private:
-  access::SessionId session_of(const SteeringQuery&, const contracts::Channel&, const EventView&) const;
+  contracts::Token session_of(const SteeringQuery&, const contracts::Channel&, const EventView&) const;
   void count(const SteeringQuery&, bool is_known);
 
   const base::Clock& clock_;
@@ -40,6 +43,7 @@ class SteeringHandler {
   SessionRouter& router_;
   SessionPins& pins_;
   const access::Admission& admission_;
+  PaidAccess& paid_access_;
   const PublishedView& view_;
 };
 

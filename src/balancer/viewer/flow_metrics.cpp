@@ -6,10 +6,10 @@ namespace tribune::balancer {
 namespace {
 
 constexpr std::array<std::string_view, 3> kPlaylists{"session", "multivariant", "media"};
-constexpr std::array<std::string_view, 17> kResults{
+constexpr std::array<std::string_view, 18> kResults{
     "ok",           "not_modified", "stale",   "channel_unknown", "session_invalid", "link_invalid",
     "link_expired", "full",         "no_key",  "no_node",         "source_failed",   "gone",
-    "waiting",      "queued",       "refused", "ticket_invalid",  "session_ended"};
+    "waiting",      "queued",       "refused", "ticket_invalid",  "session_ended",   "not_entitled"};
 
 }  // namespace
 

@@ -13,7 +13,7 @@ namespace tribune::balancer {
 enum class FlowKind { session, multivariant, media, segment, document };
 
 /// The result of a request. `waiting`: a playlist of the slate; `queued`: a 403 instead of it; `refused`: by the rules
-/// of the queue.
+/// of the queue; `not_entitled`: to a paid channel.
 enum class FlowResult {
   ok,
   not_modified,
@@ -31,7 +31,8 @@ enum class FlowResult {
   queued,
   refused,
   ticket_invalid,
-  session_ended
+  session_ended,
+  not_entitled
 };
 
 /// The result in the metrics and the access log; a literal.

@@ -30,6 +30,7 @@ struct PlaylistRequestFlow::Viewer {
   std::optional<contracts::Ticket> ticket{};    // set when the URL names a ticket instead of a token
   std::optional<SlateTransition> transition{};  // from the slate to the programme, for a ticket that was admitted
   bool is_new = false;                          // this request opened the session, or took the position in the queue
+  bool is_ending = false;                       // a paid channel that its account may not watch any more
   bool is_counted = false;                      // admission counts the session and reports its release
   PendingLookup lookup{};
   std::optional<CountedClient> client{};  // computed once, by visitor()

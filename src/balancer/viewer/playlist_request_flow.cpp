@@ -11,6 +11,11 @@
 #include "http/uri.h"
 
 namespace tribune::balancer {
+namespace {
+
+FlowResult result_of(const PlaylistAnswer& found) { return found.stale ? FlowResult::stale : FlowResult::ok; }
+
+}  // namespace
 
 // ---- the steps of a request, in their order; a step that returns false or null has sent the response ----
 
@@ -66,7 +71,7 @@ void PlaylistRequestFlow::respond_with_session_playlist(Viewer& viewer, const Pl
   if (offers_pathways(viewer))
     text = parts_.steering.playlist(text, "~" + viewer.token_text + "/", viewer.token_text, routing_request(viewer),
                                     viewer.view->steering);
-  reply(viewer, session_playlist_reply(std::move(text)), found.stale ? FlowResult::stale : FlowResult::ok);
+  reply(viewer, session_playlist_reply(std::move(text)), result_of(found));
 }
 
 void PlaylistRequestFlow::respond_with_multivariant(Viewer& viewer, const PlaylistAnswer& found) {
@@ -76,7 +81,7 @@ void PlaylistRequestFlow::respond_with_multivariant(Viewer& viewer, const Playli
   if (!offers_pathways(viewer)) return reply_with_playlist(viewer, *rendered, found.stale);
   auto steered =
       parts_.steering.playlist(*rendered->body, "", viewer.token_text, routing_request(viewer), viewer.view->steering);
-  reply(viewer, session_playlist_reply(std::move(steered)), found.stale ? FlowResult::stale : FlowResult::ok);
+  reply(viewer, session_playlist_reply(std::move(steered)), result_of(found));
 }
 
 void PlaylistRequestFlow::respond_with_media_playlist(runtime::Worker& worker, Viewer& viewer,
@@ -87,6 +92,8 @@ void PlaylistRequestFlow::respond_with_media_playlist(runtime::Worker& worker, V
   if (!snapshot) return;  // suspended until the node fills the segment; on_playlist() runs again
   auto rendered = snapshot->render(pin(viewer, routed, *snapshot));
   if (viewer.ticket) rendered = continue_after_slate(viewer, *rendered);
+  if (rendered && viewer.is_ending)
+    return reply(viewer, session_playlist_reply(ended_text(*rendered->body)), result_of(found));
   if (rendered) reply_with_playlist(viewer, *rendered, found.stale);
 }
 
@@ -147,8 +154,12 @@ void PlaylistRequestFlow::reply_with_playlist(Viewer& viewer, const Rendered& re
 
 void PlaylistRequestFlow::refuse(Viewer& viewer, const http::ProblemType& type, std::string_view detail,
                                  FlowResult result) {
+  refuse(viewer, http::problem(type, detail), result);
+}
+
+void PlaylistRequestFlow::refuse(Viewer& viewer, http::Response response, FlowResult result) {
   viewer.exchange->note.reason = to_string(result);
-  reply(viewer, http::problem(type, detail), result);
+  reply(viewer, std::move(response), result);
 }
 
 void PlaylistRequestFlow::reply(Viewer& viewer, http::Response response, FlowResult result) {

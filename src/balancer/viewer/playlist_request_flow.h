@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "access/admission.h"
+#include "balancer/entitlements/paid_access.h"
 #include "balancer/nodes/node_registry.h"
 #include "balancer/routing/session_router.h"
 #include "balancer/sessions/session_pins.h"
@@ -47,6 +48,7 @@ struct PlaylistFlowParts {
   const Slates& slates;
   SlateTransitions& transitions;
   SteeringHandler& steering;
+  PaidAccess& paid_access;
   LookUpPlaylist look_up_playlist;
   /// The links of each channel that are accepted after their expiry; null while they are not known.
   std::function<std::shared_ptr<const contracts::ListedLinks>()> listed_links = {};
@@ -89,12 +91,15 @@ class PlaylistRequestFlow {
   void suspend(WorkerState&, std::uint64_t id, Viewer);
   void reply_with_playlist(Viewer&, const Rendered&, bool is_stale);
   void refuse(Viewer&, const http::ProblemType&, std::string_view detail, FlowResult);
+  void refuse(Viewer&, http::Response, FlowResult);
   void reply(Viewer&, http::Response, FlowResult);
 
   // playlist_request_session.cpp
   bool authenticate(runtime::Worker&, Viewer&, std::string_view text);
   bool authenticate_token(runtime::Worker&, Viewer&, std::string_view text);
+  bool check_entitlement(Viewer&);
   bool renew(Viewer&, std::chrono::milliseconds idle);
+  void release_session(access::SessionId);
   bool renew_for_playlist(Viewer&, const PlaylistAnswer&);
   static std::chrono::milliseconds idle_for(const EventView&, const SourceSnapshot&);
   bool admit(Viewer&);
@@ -112,6 +117,7 @@ class PlaylistRequestFlow {
   // playlist_request_redirects.cpp
   void redirect_segment(Viewer&);
   void redirect_to_origin(Viewer&, const contracts::Link&);
+  std::string target_at_node(const Viewer&, contracts::Link) const;
   std::optional<std::int64_t> oldest_listed_link(const Viewer&) const;
   bool redirect_to_clone(Viewer&, std::string_view session);
   void respond_to_gap(Viewer&);

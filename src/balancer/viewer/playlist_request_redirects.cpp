@@ -10,6 +10,12 @@
 #include "http/uri.h"
 
 namespace tribune::balancer {
+namespace {
+
+/// For which a node accepts the URL of a redirect of a paid channel, at least; at most twice as long.
+constexpr std::chrono::seconds kMomentaryLifetime{60};
+
+}  // namespace
 
 void PlaylistRequestFlow::redirect_segment(Viewer& viewer) {
   const auto& view = *viewer.view;
@@ -31,7 +37,23 @@ void PlaylistRequestFlow::redirect_segment(Viewer& viewer) {
   if (!choice.node)
     return refuse(viewer, http::problems::node_unavailable, "no cache node has reported an address",
                   FlowResult::no_node);
-  redirect(viewer, choice.node->address->url + contracts::media_target(*link, query));
+  const auto target = target_at_node(viewer, std::move(*link));
+  if (target.empty())
+    return refuse(viewer, http::problems::internal, "every signing key has expired", FlowResult::no_key);
+  redirect(viewer, choice.node->address->url + target);
+}
+
+/// The target of a link whose signature is valid. Of a channel whose segments are checked, nodes accept it for a minute
+/// or two: the time is rounded, so that all viewers of this time get one URL.
+std::string PlaylistRequestFlow::target_at_node(const Viewer& viewer, contracts::Link link) const {
+  if (link.use == contracts::LinkUse::anywhere && !viewer.channel->checks_segments())
+    return contracts::media_target(link, viewer.request().query);
+  const auto now = parts_.clock.wall_now();
+  link.use = contracts::LinkUse::momentary;
+  link.expires = contracts::link_expiry(now, kMomentaryLifetime);
+  const auto query = contracts::signed_query(*viewer.view->keys, link, now);
+  return query.empty() ? ""
+                       : contracts::media_target(link, query).append(contracts::added_query(viewer.request().query));
 }
 
 void PlaylistRequestFlow::redirect_to_origin(Viewer& viewer, const contracts::Link& link) {

@@ -33,7 +33,16 @@ bool PlaylistRequestFlow::authenticate_token(runtime::Worker& worker, Viewer& vi
   viewer.token = std::move(*token);
   if (viewer.kind == FlowKind::session || viewer.kind == FlowKind::multivariant) viewer.token_text = text;
   viewer.exchange->note.session = contracts::session_name(viewer.token.session);
-  return renew(viewer, view.session_idle);
+  return check_entitlement(viewer) && renew(viewer, view.session_idle);
+}
+
+/// The rule of a paid channel. Its segments and keys are checked, too, if its links are not direct ones.
+bool PlaylistRequestFlow::check_entitlement(Viewer& viewer) {
+  if (viewer.channel->checks_segments()) viewer.token.links = contracts::LinksMode::redirect;
+  auto verdict = parts_.paid_access.check(*viewer.channel, viewer.token.session, viewer.token.owner);
+  viewer.is_ending = verdict.is_ending;
+  if (verdict.refusal) refuse(viewer, std::move(*verdict.refusal), FlowResult::not_entitled);
+  return !verdict.refusal;
 }
 
 bool PlaylistRequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) {
@@ -45,13 +54,16 @@ bool PlaylistRequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) 
     renewal = renew_placed(parts_.admission, parts_.router, visitor, routing_request(viewer), idle);
   viewer.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
   if (viewer.is_counted || renewal == Renewal::uncounted) return true;
-  if (renewal == Renewal::ended) {
-    parts_.pins.release(token.session);
-    parts_.router.release(token.session);
-  }
+  if (renewal == Renewal::ended) release_session(token.session);
   const auto& problem = renewal == Renewal::shared ? http::problems::forbidden : http::problems::session_ended;
   refuse(viewer, problem, renewal_detail(renewal), FlowResult::session_ended);
   return false;
+}
+
+void PlaylistRequestFlow::release_session(access::SessionId session) {
+  parts_.pins.release(session);
+  parts_.router.release(session);
+  parts_.paid_access.sessions().release(session);
 }
 
 /// How long the session lasts without a further playlist request. A player loads an ended playlist once, and segment
@@ -72,10 +84,11 @@ bool PlaylistRequestFlow::renew_for_playlist(Viewer& viewer, const PlaylistAnswe
 }
 
 bool PlaylistRequestFlow::admit(Viewer& viewer) {
+  if (!check_entitlement(viewer)) return false;
   const auto& view = *viewer.view;
   const auto now = parts_.clock.wall_now();
   viewer.token.opened = base::unix_seconds(now);
-  viewer.token.links = links_for(viewer.channel->links, viewer.player(), view.direct_players);
+  viewer.token.links = links_for(*viewer.channel, viewer.player(), view.direct_players);
   // WHY: the response to HEAD has no body with the session's links, so the request opens no session that is counted.
   if (viewer.request().method != http::Method::head) {
     const auto decision = decide_on(viewer, nullptr);

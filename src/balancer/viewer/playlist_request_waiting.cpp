@@ -49,8 +49,7 @@ bool PlaylistRequestFlow::enqueue(Viewer& viewer, const access::Queued& queued) 
 }
 
 bool PlaylistRequestFlow::refuse_admission(Viewer& viewer, const access::Refused& refused) {
-  viewer.exchange->note.reason = to_string(FlowResult::refused);
-  reply(viewer, problem_for(refused), FlowResult::refused);
+  refuse(viewer, problem_for(refused), FlowResult::refused);
   return false;
 }
 
@@ -60,8 +59,7 @@ void PlaylistRequestFlow::release_new_session(Viewer& viewer) {
     parts_.admission.take_back(viewer.channel->id, claim_of(*viewer.ticket));
   else
     parts_.admission.take_back(viewer.token.session);
-  parts_.pins.release(viewer.token.session);
-  parts_.router.release(viewer.token.session);
+  release_session(viewer.token.session);
 }
 
 bool PlaylistRequestFlow::authenticate_ticket(Viewer& viewer, std::string_view text) {
@@ -79,7 +77,7 @@ bool PlaylistRequestFlow::authenticate_ticket(Viewer& viewer, std::string_view t
   viewer.token_text = text;
   viewer.exchange->note.session = contracts::session_name(ticket->session);
   viewer.ticket = std::move(*ticket);
-  return true;
+  return check_entitlement(viewer);
 }
 
 /// Returns whether the programme may be looked up; otherwise the response was sent.
@@ -87,7 +85,7 @@ bool PlaylistRequestFlow::admit_ticket(Viewer& viewer) {
   const auto known = parts_.transitions.find(viewer.token.session);
   if (known) {
     viewer.transition = known->record.transition;
-    viewer.token.links = known->record.links;
+    if (!viewer.channel->checks_segments()) viewer.token.links = known->record.links;
     if (known->is_in_force) return renew(viewer, viewer.view->session_idle);
     show_slate(viewer, viewer.transition->slot);
     return false;

@@ -1,5 +1,6 @@
 #include "balancer/viewer/playlist_response.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "http/conditional.h"
@@ -29,6 +30,26 @@ http::Response playlist_reply(const http::Headers& request, const Rendered& rend
   if (compressed) response.headers.add("Content-Encoding", "gzip");
   response.body = base::BytesSlice{bytes, 0, bytes->size()};
   return response;
+}
+
+std::string ended_text(std::string_view playlist) {
+  constexpr std::string_view kEnd = "#EXT-X-ENDLIST", kDates = "#EXT-X-DATERANGE";
+  std::size_t segments_end = 0;
+  std::string dates;  // after the last segment
+  for (std::size_t begin = 0; begin < playlist.size();) {
+    const auto end = std::min(playlist.find('\n', begin), playlist.size() - 1) + 1;
+    const auto line = playlist.substr(begin, end - begin);
+    if (line.starts_with(kEnd)) return std::string(playlist);
+    if (line.starts_with(kDates)) dates += line;
+    if (line.front() != '#' && line.front() != '\n' && line.front() != '\r') {
+      segments_end = end;
+      dates.clear();
+    }
+    begin = end;
+  }
+  auto text = segments_end == 0 ? std::string(playlist) : std::string(playlist.substr(0, segments_end)) + dates;
+  if (!text.ends_with('\n')) text += '\n';
+  return text.append(kEnd).append("\n");
 }
 
 http::Response session_playlist_reply(std::string text) {

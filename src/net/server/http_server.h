@@ -46,6 +46,9 @@ struct ServerSettings {
 
 const config::Section<ServerSettings>& server_section();
 
+/// The URL at which a process reaches its own first listener. Empty without one, and for port 0.
+std::string own_front_url(const std::vector<std::string>& listen);
+
 /// One finished request, for the access log and the metrics.
 struct AccessRecord {
   const http::Request& request;

@@ -80,4 +80,15 @@ const config::Section<ServerSettings>& server_section() {
   return section;
 }
 
+std::string own_front_url(const std::vector<std::string>& listen) {
+  if (listen.empty()) return "";
+  const auto colon = listen.front().rfind(':');
+  const auto port = listen.front().substr(colon + 1);
+  auto host = listen.front().substr(0, colon);
+  if (port == "0") return "";
+  if (host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "[::]") host = "[::1]";
+  return "http://" + host + ":" + port;
+}
+
 }  // namespace tribune::net

@@ -53,3 +53,15 @@ TEST_CASE("a playlist that names a session must not be stored") {
   CHECK(reply.headers.first("Cache-Control") == "no-store");
   CHECK(std::get<std::string>(reply.body) == "#EXTM3U\n");
 }
+
+TEST_CASE("a playlist that ends early ends at its last segment, and keeps the dates after it") {
+  const std::string segments = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\ns1.ts\n#EXTINF:4,\ns2.ts\n";
+  CHECK(ended_text(segments) == segments + "#EXT-X-ENDLIST\n");
+  CHECK(ended_text(segments + "#EXT-X-DATERANGE:ID=\"a\"\n#EXT-X-PART:DURATION=1,URI=\"p\"\n#EXT-X-PRELOAD-HINT:TYPE="
+                              "PART,URI=\"q\"\n#EXT-X-RENDITION-REPORT:URI=\"r\"\n") ==
+        segments + "#EXT-X-DATERANGE:ID=\"a\"\n#EXT-X-ENDLIST\n");
+  CHECK(ended_text(segments + "#EXT-X-ENDLIST\n") == segments + "#EXT-X-ENDLIST\n");
+  CHECK(ended_text("#EXTM3U\n") == "#EXTM3U\n#EXT-X-ENDLIST\n");
+  CHECK(ended_text("#EXTM3U\ns1.ts") == "#EXTM3U\ns1.ts\n#EXT-X-ENDLIST\n");
+  CHECK(ended_text("#EXTM3U\r\ns1.ts\r\n\r\n") == "#EXTM3U\r\ns1.ts\r\n#EXT-X-ENDLIST\n");
+}

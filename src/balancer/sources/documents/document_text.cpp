@@ -57,7 +57,8 @@ std::optional<std::string> session_reference(const std::string& written, const D
   const auto origin = uri ? contracts::to_origin_path(making.links.origins, *uri) : std::nullopt;
   if (!origin || origin->path.empty()) return std::nullopt;
   if (is_media_file(uri->path)) {
-    const contracts::Link link{making.links.channel, making.epoch, origin->path, origin->query, making.expires, 0};
+    const contracts::Link link{making.links.channel, making.epoch, origin->path, origin->query, making.expires, 0,
+                               making.links.use};
     return origin->path + "?" + contracts::signed_query(*making.links.keys, link, making.now);
   }
   NamedPlaylist named{playlist_path(*origin), origin_query(origin->query), *uri, hls::UriKind::asset_uri};

@@ -1,0 +1,226 @@
+"""A paid channel is watched by accounts that own it: every URL without the entitlement, the ends of an entitlement, and what a copied URL opens."""
+import re
+import time
+from urllib.parse import urljoin
+
+import pytest
+from harness.access_api import request_access
+from harness.accounts_api import log_out, new_login
+from harness.live_channel import segment_bytes
+from harness.origin import ok
+from harness.operator_cli import ctl_of
+from harness.paid_channel import PRICE, PRODUCT, problem_at, urls_of
+from harness.raw_client import fetch
+from harness.shop import add_channel, bought
+from harness.waiting import wait_until
+
+REQUIRED, ENDED = "/problems/purchase-required", "/problems/entitlement-ended"
+
+
+def wait_offers(paid):
+    wait_until(lambda: fetch(f"{paid.event.balancer.url}/live/cup/index.m3u8").json.get("products") == [PRODUCT], 20, "the balancer knows the products")
+
+
+def refund(paid, login):
+    [purchase] = [line.split()[0] for line in ctl_of(paid.api, "purchases", "list", login).splitlines() if PRODUCT in line]
+    ctl_of(paid.api, "purchases", "refund", purchase, "--reason", "rain")
+
+
+@pytest.mark.every_build
+def test_only_an_account_that_owns_the_channel_gets_a_session_and_it_plays(paid):
+    paid.start()
+    wait_offers(paid)
+    bare = fetch(f"{paid.event.balancer.url}/live/cup/index.m3u8")
+    assert (bare.status, bare.json["type"], bare.json["products"]) == (403, REQUIRED, [PRODUCT])
+    visitor, owner = paid.visitor("bob"), paid.owner("ann")
+    for answer in (paid.request_access(), paid.request_access(visitor)):
+        assert answer.status == 403 and answer.json["type"] == REQUIRED and answer.json["products"] == [PRODUCT], (answer, answer.body)
+    player = paid.watch(owner)
+    for _ in range(3):
+        paid.play_newest(player)
+    assert set(player.nodes) == {paid.event.url("stadium").split("/")[2]}, "the node serves the segments"
+    free = paid.event.player().open()
+    assert free.refresh(), "a free channel needs no account"
+    assert paid.request_access(visitor, "demo").json["status"] == "granted"
+
+
+def test_an_access_token_that_is_not_valid_opens_nothing(paid):
+    paid.start(offers=False)
+    tokens = paid.visitor("ann")
+    forged = {"access_token": tokens["access_token"][:-2] + ("AA" if tokens["access_token"][-2:] != "AA" else "BB")}
+    assert paid.request_access(forged, "demo").status == 401
+    log_out(paid.api, tokens["access_token"])
+    answer = paid.request_access(tokens, "demo")
+    assert answer.status == 401 and answer.json["type"] == "/problems/logged-out", (answer, answer.body)
+
+
+def test_an_account_watches_on_as_many_devices_as_it_may_and_learns_their_names(paid):
+    paid.start({"access": {"max_sessions_per_account": 1}})
+    owner = paid.owner("ann")
+    paid.watch(owner)
+    other = paid.request_access(new_login(paid.api, "ann", device="TV"))
+    assert other.status == 403 and other.json["type"] == "/problems/account-full" and "ann's phone" in other.json["detail"], (other, other.body)
+
+
+def with_documents(paid):
+    """The source has a key, session data and an asset list, too."""
+    live, origin = paid.live, paid.event.origin
+    live.extra_tags = '#EXT-X-KEY:METHOD=AES-128,URI="key.bin"'
+    for variant in live.variants:
+        origin.on(f"{live.prefix}/{variant}/key.bin", ok(b"0123456789abcdef", "application/octet-stream"))
+    data = b'#EXTM3U\n#EXT-X-SESSION-DATA:DATA-ID="a",URI="data.json"\n'
+    origin.on(f"{live.prefix}/master.m3u8", ok(lambda: live.multivariant().replace(b"#EXTM3U\n", data, 1), "application/vnd.apple.mpegurl"))
+    origin.on(f"{live.prefix}/data.json", ok(b'{"a": 1}', "application/json"))
+
+
+def all_urls(player):
+    """Those of urls_of(), and what the playlists refer to besides."""
+    urls = urls_of(player)
+    key = re.search(r'#EXT-X-KEY:[^\n]*URI="([^"]+)"', fetch(player.media_url).text).group(1)
+    data = re.search(r'#EXT-X-SESSION-DATA:[^\n]*URI="([^"]+)"', player.multivariant.text).group(1)
+    return {**urls, "key": urljoin(player.media_url, key), "data": urljoin(player.url, data)}
+
+
+def test_every_kind_of_url_is_refused_without_the_entitlement(paid):
+    """The session was opened while the channel was free. Its media playlist is that of a pathway."""
+    with_documents(paid)
+    paid.start(channel={"steering": True}, access="free", offers=False)
+    player = paid.event.player(channel="cup").open()
+    player.refresh()
+    session = player.media_url.split("/~")[1].split("/")[0]
+    urls = {**all_urls(player), "session": f"{player.url}?session={session}",
+            "steering": f"{paid.event.balancer.url}/steering/cup?session={session}", "steering without": f"{paid.event.balancer.url}/steering/cup"}
+    for kind, url in urls.items():
+        assert fetch(url).status in (200, 307), kind
+    paid.event.channels[1]["access"] = "paid"
+    config = paid.event.balancer.config
+    paid.event.balancer.reload({**config, "event": paid.event.event_section()})
+    for kind, url in urls.items():
+        assert problem_at(url) == REQUIRED, kind
+    report = paid.api.get(f"/api/v1/sessions/{session}/reports", method="POST", body=b'{"cache":"stadium"}')
+    assert report.status == 403 and report.json["type"] == REQUIRED, (report, report.body)
+
+
+@pytest.mark.every_build
+def test_a_refund_ends_the_session_at_a_segment_and_then_refuses_every_url(paid):
+    with_documents(paid)
+    paid.start()
+    owner = paid.owner("ann")
+    player = paid.watch(owner)
+    urls = {**all_urls(player), "session": player.url}
+    refund(paid, "ann")
+    last = paid.wait_playlist_end(player)
+    player.play(last.last_msn, paid.live.bytes_of("v1", last.last_msn))
+    problem = paid.wait_refused(player)
+    assert (problem["type"], problem["reason"]) == (ENDED, "withdrawn")
+    for kind, url in urls.items():
+        assert problem_at(url) == (REQUIRED if kind == "bare" and "session=" not in url else ENDED), kind
+    session = player.media_url.split("/~")[1].split("/")[0]
+    report = paid.api.get(f"/api/v1/sessions/{session}/reports", method="POST", body=b'{"cache":"stadium"}')
+    assert report.status == 403 and (report.json["type"], report.json["reason"]) == (ENDED, "withdrawn"), (report, report.body)
+    assert paid.event.balancer.admin("/queues").json["access"]["sessions"] == 0, "its place is free"
+    assert paid.request_access(owner).json["type"] == REQUIRED
+
+
+def test_a_pass_that_ends_ends_the_session_and_one_that_is_renewed_before_interrupts_nothing(paid):
+    paid.start(offers=False)
+    add_channel(paid.api, PRODUCT, "cup", valid_for="6s")
+    renewed, other = paid.owner("ann"), paid.owner("bob")
+    players = [paid.watch(renewed), paid.watch(other)]
+    began = time.monotonic()
+    for _ in range(4):
+        bought(paid.api, renewed, PRODUCT, PRICE)
+    problem = paid.wait_refused(players[1], 20)
+    assert (problem["type"], problem["reason"]) == (ENDED, "expired")
+    wait_until(lambda: time.monotonic() > began + 10, 12, "a time after the first pass")
+    paid.play_newest(players[0])
+    assert "#EXT-X-ENDLIST" not in fetch(players[0].media_url).text
+
+
+def test_a_device_that_logs_out_ends_its_session_and_no_other(paid):
+    paid.start()
+    phone = paid.owner("ann")
+    tv = new_login(paid.api, "ann", device="TV")
+    players = [paid.watch(phone), paid.watch(tv)]
+    assert log_out(paid.api, phone["access_token"]).status == 204
+    assert paid.wait_refused(players[0])["reason"] == "logged_out"
+    paid.play_newest(players[1])
+
+
+def test_a_link_of_a_playlist_opens_nothing_at_a_node_and_nothing_without_its_session(paid):
+    paid.start()
+    player = paid.watch(paid.owner("ann"))
+    uri = player.playlist.segments[-1].uri
+    at_node = fetch(uri).header("Location")
+    assert fetch(at_node).status == 200 and at_node.startswith(paid.event.url("stadium"))
+    epoch = re.search(r"tl=([a-z0-9]+)\.r", uri).group(1)
+    copied = fetch(f"{paid.event.url('stadium')}/media/cup/{epoch}/{uri.split('/~')[1].split('/', 1)[1]}")
+    assert copied.status == 403 and copied.json["type"] == "/problems/link-invalid", (copied, copied.body)
+    other = paid.event.player(channel="demo").open()
+    other.refresh()
+    free_session = other.media_url.split("/~")[1].split("/")[0]
+    session = uri.split("/~")[1].split("/")[0]
+    assert problem_at(uri.replace(session, free_session)) == "/problems/session-invalid"
+
+
+def test_with_direct_links_the_playlists_need_the_session_and_the_nodes_serve_the_segments(paid):
+    paid.start(channel={"links": "direct"})
+    owner = paid.owner("ann")
+    player = paid.watch(owner)
+    paid.play_newest(player)
+    assert player.playlist.segments[-1].uri.startswith(paid.event.url("stadium") + "/media/")
+    refund(paid, "ann")
+    paid.wait_playlist_end(player)
+    assert paid.wait_refused(player)["type"] == ENDED
+
+
+def test_a_viewer_of_a_paid_channel_waits_with_a_ticket_that_keeps_the_entitlement(paid):
+    paid.start({"access": {"max_sessions": 1, "refresh": "1s", "restart_grace": "1s"}})
+    first = paid.session_of(paid.owner("ann"))
+    bob = paid.owner("bob")
+    waits = paid.request_access(bob)
+    assert waits.json["status"] == "queued", waits.body
+    assert paid.api.get(f"/api/v1/access/{first}", method="DELETE").status == 200
+    ticket = {"ticket": waits.json["ticket"]}
+    granted = wait_until(lambda: (answer := paid.request_access(None, **ticket)).json["status"] == "granted" and answer, 10, "bob's turn")
+    player = paid.player(granted.json["session"]).open()
+    player.refresh()
+    paid.play_newest(player)
+
+
+@pytest.mark.every_build
+def test_sessions_outlive_kills_of_the_process_and_end_when_they_were_refunded_meanwhile(paid):
+    paid.start({"access": {"restart_grace": "1s"}})
+    player = paid.watch(paid.owner("ann"))
+    wait_until(lambda: paid.event.balancer.admin("/queues").json["access"]["unsaved_sessions"] == 0, 5, "the session on disk")
+    paid.event.balancer.kill()
+    paid.event.balancer.start()
+    paid.event.wait_registered("stadium")
+    paid.play_newest(player)
+    refund(paid, "ann")
+    paid.event.balancer.kill()
+    paid.event.balancer.start()
+    paid.event.wait_registered("stadium")
+    assert paid.wait_refused(player)["reason"] == "withdrawn"
+    paid.event.balancer.kill()
+    paid.event.balancer.start()
+    assert paid.wait_refused(player)["type"] in (ENDED, "/problems/session-ended"), "its end may not have been on disk, and is found again"
+
+
+def test_an_operators_token_names_no_owner_of_a_paid_channel(paid):
+    paid.start({"api": {"operator_token": "operator-token-of-the-test"}}, offers=False)
+    answer = request_access(paid.event, token="operator-token-of-the-test", channel="cup", account="ann", device="TV", client="127.0.0.1")
+    assert answer.status == 403 and answer.json["type"] == REQUIRED, (answer, answer.body)
+
+
+def test_a_channel_that_has_a_large_file_serves_all_of_it_from_a_node(paid):
+    """A momentary URL is verified when a request begins, and a range has a request of its own."""
+    paid.live.size = 3 * 1024 * 1024
+    paid.live.advance(2)
+    paid.start()
+    player = paid.watch(paid.owner("ann"))
+    segment = player.playlist.segments[-1]
+    at_node = fetch(segment.uri).header("Location")
+    ranged = fetch(at_node, headers={"Range": "bytes=1000-1999"})
+    whole = segment_bytes(f"{paid.live.prefix}|v1|{segment.msn}|1", paid.live.size)
+    assert ranged.status == 206 and ranged.body == whole[1000:2000]
