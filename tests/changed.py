@@ -26,6 +26,7 @@ SCENARIOS = {
     "src/app": ["process"],
     "src/balancer": ["live_event", "routing/test_node_selection.py"],
     "src/balancer/access_http": ["admission"],
+    "src/balancer/entitlements": ["paid"],
     "src/balancer/node_push": ["cache_node/test_segment_announcements.py", "cache_node/test_purge_and_warm_up.py"],
     "src/balancer/nodes": ["routing/test_node_health.py", "routing/test_node_selection.py", "live_event/test_process_failures.py"],
     "src/balancer/routing": ["routing"],

@@ -60,9 +60,9 @@ class Loaded:
 class Media3Client:
     """Plays until close(). `source` is the address that it asks from, and may be changed at any time."""
 
-    def __init__(self, balancer_url, channel="demo", source=None, headers=None):
+    def __init__(self, balancer_url, channel="demo", source=None, headers=None, query=""):
         self.source, self.headers = source, {"User-Agent": AGENT, **(headers or {})}
-        self.url = f"{balancer_url}/live/{channel}/index.m3u8"
+        self.url = f"{balancer_url}/live/{channel}/index.m3u8{query}"
         self.snapshot, self.changed = None, None
         self.loaded, self.inits, self.errors, self.exclusions = [], [], [], []
         self.over = threading.Event()

@@ -13,11 +13,16 @@ PRODUCT, PRICE = "cup-ticket", 500
 TIMES = {"check_period": "1s", "await_renewal": "1s", "ending_time": "2s"}
 
 
+def shop_of_event(event):
+    """The section api of a process that has the accounts and the shop of the event."""
+    return {"accounts": {"state_dir": str(event.folder / "accounts"), **QUICK_ACCOUNTS}, "limits": WIDE_SHOP_LIMITS, "caches": []}
+
+
 class PaidEvent:
     """`event` is that of harness/event.py."""
 
     def __init__(self, event):
-        self.event, self.live = event, event.live
+        self.event, self.live = event, getattr(event, "live", None)
         self.api = None  # the process with the accounts
 
     def start(self, changes=None, times=TIMES, nodes=("stadium",), access="paid", channel=None, offers=True):
@@ -27,11 +32,14 @@ class PaidEvent:
                           event.channel_config("cup", event.live.source, **{"links": "auto", "access": access, **(channel or {})})]
         event.start(nodes, merged({
             "balancer": {"paid_channels": times},
-            "api": {"accounts": {"state_dir": str(event.folder / "accounts"), **QUICK_ACCOUNTS}, "limits": WIDE_SHOP_LIMITS,
-                    "caches": []}}, changes))
-        self.api = event.balancer
-        if offers:
-            add_channel(self.api, PRODUCT, "cup")
+            "api": shop_of_event(event)}, changes))
+        return self.sell(event.balancer, "cup" if offers else None)
+
+    def sell(self, api, channel="cup"):
+        """`api` is the process with the accounts; the product opens the channel."""
+        self.api = api
+        if channel:
+            add_channel(api, PRODUCT, channel)
         return self
 
     def owner(self, login, product=PRODUCT):

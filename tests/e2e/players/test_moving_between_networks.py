@@ -1,5 +1,5 @@
 """Viewers that enter the stadium's network, leave it, lose a node outside and return: every player continues, no segment is
-skipped, and each segment comes from the node that the network reaches."""
+skipped, and each segment comes from the node that the network reaches. Most of them watch channels that an account has bought."""
 import json
 import re
 import signal
@@ -16,6 +16,7 @@ from packaged_event import FRAMES_PER_SECOND, errors_of, stalls_of
 # Player -> channel of the packager. Of the two generations of GStreamer's HLS client, playbin has hlsdemux with souphttpsrc, playbin3 has hlsdemux2.
 WATCHED = {"hls-js": "demo", "shaka": "demo-ts", "ffmpeg": "demo", "playbin3": "demo-ts", "playbin": "demo-ts"}
 GSTREAMER = ("playbin3", "playbin")
+PAID = ("shaka", "ffmpeg", "playbin3", "playbin")   # the viewer page has no login
 HELD = ("shaka",)   # Shaka 5.2 loses segments where a reload may bring nothing new: docs/routing.md, Shaka needs blocking_reload
 HTTP_ERROR = 1002   # Shaka's code for a connection that failed
 SEGMENTS = 9 if LONG else 2   # of 2 s, from the node of each network
@@ -31,9 +32,10 @@ def network_event(folder, programs, packaged_origin, viewer_page):
         pytest.skip(f"no network namespaces here: {reason}")
     try:
         with networks.servers.entered():
-            made = NetworkEvent(folder, programs, packaged_origin, WATCHED, held=HELD)
+            made = NetworkEvent(folder, programs, packaged_origin, WATCHED, held=HELD, paid=PAID)
             made.networks = networks
             made.start(nodes=NODES)
+            made.buy_channels()
             yield made
             made.close()
             for program in programs.all:
@@ -103,6 +105,7 @@ def move_through_all_networks(network_event):
     wait_for_all_players(network_event, "city")
     move(network_event, "wifi")
     wait_for_all_players(network_event, "stadium")
+    network_event.refresh_tokens()
     move(network_event, "mobile")
     wait_for_all_players(network_event, "city")
     fetched = len(network_event.served("city", "ffmpeg"))
@@ -219,7 +222,7 @@ def follow_the_viewer(network_event, processes, watch):
         assert_gstreamer_saw_every_frame(player)
         assert_gstreamer_did_not_wait(player)
     for player in WATCHED:
-        witness = Player(network_event.url("balancer"), channel=player).open()
+        witness = Player(network_event.url("balancer"), channel=player, query=network_event.session_query(player)).open()
         assert witness.refresh().discontinuity == 0 and "#EXT-X-DISCONTINUITY\n" not in witness.playlist.text
 
 

@@ -5,6 +5,7 @@ import pytest
 from harness.live_channel import LiveChannel
 from harness.media3_client import Media3Client
 from harness.origin import head, held, ok
+from harness.paid_channel import PaidEvent, shop_of_event
 from harness.waiting import SLOW, wait_until
 
 NODES = ("stadium", "city", "suburb")
@@ -13,18 +14,24 @@ INSIDE, OUTSIDE = "127.0.1.5", "127.0.2.5"
 
 @pytest.fixture
 def media3_client(event):
-    """Starts an event with an initialization section and coverage zones, and a media3 client: (event, client)."""
+    """Starts an event with an initialization section and coverage zones, and a media3 client: (event, client). `access`: of its channel, which an account
+    has bought when it is paid."""
     made = []
 
-    def make(links):
+    def make(links, access="free"):
         # media3 waits for a playlist for a number of target durations: slow builds have longer ones.
         event.live = LiveChannel(event.origin, fmp4=True, window=8, target=1 if SLOW == 1 else 2)
-        event.channels = [event.channel_config("demo", event.live.source, links=links)]
+        event.channels = [event.channel_config("demo", event.live.source, links=links, access=access)]
         zones = event.folder / "zones.json"
         zones.write_text(json.dumps({"zones": [{"name": "stands", "group": "stadium", "prefixes": ["127.0.1.0/24"], "fallback": ["city"], "deep": True}]}))
-        event.start(nodes=NODES, balancer={"balancer": {"routing": {"zones_file": str(zones), "default_groups": ["city", "suburb"], "probe_period": "200ms"}}})
+        event.start(nodes=NODES, balancer={"api": shop_of_event(event), "balancer": {
+            "routing": {"zones_file": str(zones), "default_groups": ["city", "suburb"], "probe_period": "200ms"}}})
         wait_until(lambda: all(len(event.nodes[n].access_log(path="/ping", status=200)) >= 2 for n in NODES), 5, "the balancer reaches the nodes")
-        made.append(Media3Client(event.balancer.url, source=OUTSIDE))
+        query = ""
+        if access == "paid":
+            paid = PaidEvent(event).sell(event.balancer, "demo")
+            query = "?session=" + paid.session_of(paid.owner("ann"), "demo")
+        made.append(Media3Client(event.balancer.url, source=OUTSIDE, query=query))
         made[-1].wait_loaded(event.live.next_msn - 1)
         return event, made[-1]
 
@@ -50,9 +57,9 @@ def assert_seamless(event, client):
     assert client.snapshot.discontinuity == 0 and "#EXT-X-DISCONTINUITY\n" not in client.snapshot.text
 
 
-@pytest.mark.parametrize("links", ("auto", "direct"))
-def test_media3_plays_on_over_network_changes_and_a_dead_node(media3_client, links):
-    event, client = media3_client(links)
+@pytest.mark.parametrize("links, access", (("auto", "free"), ("direct", "free"), ("auto", "paid")))
+def test_media3_plays_on_over_network_changes_and_a_dead_node(media3_client, links, access):
+    event, client = media3_client(links, access)
     assert_served_by(event, client, "city")
     client.source = INSIDE
     assert_served_by(event, client, "stadium")
