@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -36,6 +37,7 @@ struct RoutingRequest {
   bool is_counted = false;  // admission reports the release of the session; other sessions are not recorded
   bool may_use_origin = false;
   std::string_view pathway{};  // the group, or kOriginPathway, whose pathway the playlist's URL names
+  bool is_advice = false;      // nothing of the request is recorded, for no session and no node
 };
 
 /// The groups that a viewer may be sent to, with the table that owns their names.
@@ -48,6 +50,13 @@ struct Standings {
 struct Routed {
   RoutingChoice choice;
   std::shared_ptr<const NodeTable> nodes;
+  std::optional<std::chrono::seconds> holds{};  // of a report: until one of the client's statements expires
+};
+
+/// Nodes with the table that owns them.
+struct NodeList {
+  std::shared_ptr<const NodeTable> table;
+  std::vector<const NodeState*> nodes;
 };
 
 /// The nodes for a viewer without a session, with the table that the views point into.
@@ -77,6 +86,8 @@ class SessionRouter {
   void record_admission(const RoutingRequest&, const NodeProposal&, std::string_view node);
   /// The groups for this viewer. `steers`: the player requested the manifest, so it follows pathways from now on.
   Standings standings(const RoutingRequest&, std::size_t most, bool steers);
+  /// The nodes that the client should ping, the best first. Changes nothing.
+  NodeList nodes_to_ping(const RoutingRequest&) const;
   /// Whether a group has this name.
   bool knows_group(std::string_view) const;
   void release(access::SessionId);
@@ -93,10 +104,17 @@ class SessionRouter {
     std::size_t group = 0;  // a hash of the group that it is counted for, because a node may report its group late
     std::vector<Proof> proofs;
     std::string named, named_from;  // the cache, and the network from which it was named
-    std::string gone;
-    bool steers = false;  // it requests the steering manifest: the pathway of its URLs is its choice
-    base::SteadyTime gone_until{};
+    // The node that the client cannot reach, and the network for which this holds (empty: every one).
+    std::string gone, gone_in;
+    std::string reaches_none_in;    // the network in which the client reaches no node
+    std::int64_t proved_until = 0;  // receipts up to this end (unix seconds) were known before the last such report
+    bool steers = false;            // it requests the steering manifest: the pathway of its URLs is its choice
+    base::SteadyTime gone_until{}, reaches_none_until{};
     base::SteadyTime seen{};
+
+    bool is_gone_in(const std::string& network) const {
+      return !gone.empty() && (gone_in.empty() || gone_in == network);
+    }
   };
   struct Shard {
     mutable std::mutex mutex;
@@ -104,6 +122,9 @@ class SessionRouter {
   };
 
   void record_claims(RoutedSession&, const RoutingRequest&, const std::string& prefix);
+  void record_unreachable(RoutedSession&, const RoutingRequest&, const std::string& prefix);
+  std::optional<std::chrono::seconds> holds(const RoutedSession&, const RoutingRequest&, const RoutingChoice&,
+                                            const std::string& prefix) const;
   RoutingQuestion question_of(const RoutedSession&, const RoutingRequest&, const std::string& prefix) const;
   RoutingChoice choose(const NodeTable&, const RoutingView&, RoutingQuestion, access::SessionId);
   void record_choice(RoutedSession&, const RoutingRequest&, const RoutingChoice&, const std::string& prefix);
