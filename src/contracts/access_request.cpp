@@ -23,7 +23,8 @@ constexpr std::array<Field, 11> kFields{{{"channel", &AccessRequest::channel},
                                          {"device", &AccessRequest::device},
                                          {"lane", &AccessRequest::lane}}};
 
-constexpr std::array<std::string_view, 4> kActions{"open", "stop", "leave", "report"};  // in the order of the enum
+constexpr std::array<std::string_view, 5> kActions{"open", "stop", "leave", "report",
+                                                   "caches"};  // in the order of the enum
 
 tl::unexpected<base::Error> malformed_access_request(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::tribune, "access request: " + std::move(text));
@@ -36,6 +37,7 @@ std::string to_json(const AccessRequest& request) {
   w.begin_object().member("action", kActions[static_cast<std::size_t>(request.action)]);
   for (const auto& [name, field] : kFields)
     if (!(request.*field).empty()) w.member(name, request.*field);
+  if (request.reaches_none) w.member("reaches_none", true);
   return w.end_object().take();
 }
 
@@ -49,6 +51,8 @@ base::Result<AccessRequest> access_request_from_json(std::string_view text) {
   if (action == kActions.end()) return malformed_access_request("the member action is missing or unknown");
   request.action = static_cast<AccessRequest::Action>(action - kActions.begin());
   for (const auto& [name, field] : kFields) request.*field = value->text(name).value_or("");
+  const auto* reaches_none = value->find("reaches_none");
+  request.reaches_none = reaches_none && reaches_none->is(base::json::Kind::boolean) && reaches_none->boolean;
   return request;
 }
 
