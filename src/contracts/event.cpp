@@ -197,8 +197,9 @@ const config::Section<Channel>& channel_section() {
                 "chooses by the player.")
         .choice("fallback", &Channel::fallback,
                 config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
-                "Where viewers are sent while no cache node is usable. origin: to the source itself; none: to the node "
-                "in the best condition.");
+                "Where viewers are sent while no cache node is usable. origin: to the source itself, also for a client "
+                "that "
+                "reports that it reaches no cache; none: to the node in the best condition.");
     add_playlist_fields(s);
     add_delivery_fields(s);
     s.section("playlist_limits", &Channel::playlist_limits, limits_section(), "Limits on one playlist of the source.");
