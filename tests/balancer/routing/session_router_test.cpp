@@ -122,6 +122,30 @@ TEST_CASE("a node that was reported gone is chosen again when a later receipt pr
   CHECK(f.choice(&reported) == "stadium receipt");
 }
 
+TEST_CASE("clients that report a node gone are evidence against it, unless they ask for an advice or reach no node") {
+  RouterFixture f;
+  contracts::Heartbeat heartbeat;
+  heartbeat.node = "stadium";
+  heartbeat.run = "r1";
+  heartbeat.sequence = 1;
+  heartbeat.sent_unix_ms = 1;
+  REQUIRE(f.nodes.record_heartbeat(heartbeat) == NodeRegistry::HeartbeatResult::accepted);
+  f.nodes.probed("stadium", PingResult::answered);
+  ReachabilityClaims gone;
+  gone.gone = "stadium";
+  gone.is_report = true;
+  const auto is_up_after = [&](const ReachabilityClaims& claims, bool is_advice) {
+    for (const auto* client : {"10.1.1.7", "10.1.2.7", "10.1.3.7"}) f.route(&claims, client, is_advice);
+    f.nodes.probed("stadium", PingResult::failed);
+    const bool is_up = f.nodes.table()->find("stadium")->condition == NodeCondition::up;
+    f.nodes.probed("stadium", PingResult::answered);
+    return is_up;
+  };
+  CHECK(is_up_after(gone, true));
+  CHECK(is_up_after(none(), false));
+  CHECK_FALSE(is_up_after(gone, false));
+}
+
 TEST_CASE("an advice has the time for which its receipt holds, and is not recorded") {
   RouterFixture f;
   const auto claims = proof_of("city", true, 100s);

@@ -60,6 +60,8 @@ def test_the_list_for_a_channel_has_the_live_nodes_of_the_clients_groups_first(e
     answer = list_caches(event, source=AT_STADIUM)
     assert answer.status == 200 and answer.header("Cache-Control") == "no-store" and not answer.header("ETag")
     assert answer.json["ttl_seconds"] > 0
+    head = list_caches(event, source=AT_STADIUM, method="HEAD")
+    assert (head.status, head.body, head.header("Cache-Control")) == (200, b"", "no-store")
     assert [(c["id"], c["group"], c["order"]) for c in answer.json["caches"]] == [("stadium", "stadium", 1), ("city", "city", 2)]
     for cache in answer.json["caches"]:
         assert (cache["url"], cache["ping_url"]) == (event.url(cache["id"]), event.url(cache["id"]) + "/ping")
