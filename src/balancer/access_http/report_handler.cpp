@@ -140,7 +140,7 @@ Renewal ReportHandler::renew(const contracts::AccessRequest& request, const Even
 }
 
 std::string ReportHandler::named_node(const contracts::AccessRequest& request, const RoutingRequest& routing_request) {
-  const std::string named = contracts::is_id(request.cache) ? request.cache : "";
+  std::string named = contracts::is_id(request.cache) ? request.cache : "";
   if (!routing_request.is_counted) return named;
   const auto session = routing_request.session;
   if (!named.empty()) {

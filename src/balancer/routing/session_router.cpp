@@ -183,38 +183,53 @@ void SessionRouter::record_claims(RoutedSession& session, const RoutingRequest& 
   }
   if (!request.claims) return;
   const auto& claims = *request.claims;
-  // A receipt that is newer than a report of unreachable nodes, or that is part of a later report, refutes it.
-  for (const auto& proof : claims.proofs) {
-    if (proof.client_prefix != prefix || (!claims.is_report && proof.believed_until <= session.proved_until)) continue;
-    session.reaches_none_in.clear();
-    if (proof.node == session.gone) session.gone.clear();
-  }
+  if (session.unreachable) refute_unreachable(session, claims, prefix);
   if (!claims.proofs.empty()) session.proofs = claims.proofs;
   if (claims.reaches_none || !claims.gone.empty()) record_unreachable(session, request, prefix);
+}
+
+/// A receipt refutes an earlier report of unreachable nodes when it is part of a later report, or when it is newer than
+/// all that were known at that time.
+void SessionRouter::refute_unreachable(RoutedSession& session, const ReachabilityClaims& claims,
+                                       const std::string& prefix) {
+  auto left = *session.unreachable;
+  bool is_refuted = false;
+  for (const auto& proof : claims.proofs) {
+    if (proof.client_prefix != prefix || (!claims.is_report && proof.believed_until <= left.proved_until)) continue;
+    is_refuted = true;
+    left.none_until = {};
+    if (proof.node == left.gone) left.gone_until = {};
+  }
+  if (is_refuted) session.unreachable = std::make_shared<const Unreachable>(std::move(left));
 }
 
 /// A client that reaches no node reports this of its network, and the node that served it counts as gone there. A node
 /// that the client names as gone is gone in every network.
 void SessionRouter::record_unreachable(RoutedSession& session, const RoutingRequest& request,
-                                       const std::string& prefix) {
+                                       const std::string& prefix) const {
   const auto& claims = *request.claims;
   const auto until = session.seen + std::chrono::milliseconds{gone_lifetime_ms_.load()};
-  for (const auto& proof : session.proofs) session.proved_until = std::max(session.proved_until, proof.believed_until);
-  std::string gone = claims.gone;
+  auto next = session.unreachable ? *session.unreachable : Unreachable{};
+  for (const auto& proof : session.proofs) next.proved_until = std::max(next.proved_until, proof.believed_until);
   if (claims.reaches_none) {
-    session.reaches_none_in = prefix;
-    session.reaches_none_until = until;
+    next.none_in = prefix;
+    next.none_until = until;
     session.proofs.clear();
     session.named.clear();
-    if (gone.empty()) gone = session.node ? session.node->id : std::string(request.pinned);
   }
-  if (gone.empty()) {  // the origin serves it: an earlier report that is in force continues
-    if (session.seen < session.gone_until) session.gone_until = until;
-    return;
+  const auto served = session.node ? std::string_view(session.node->id) : request.pinned;
+  if (!claims.gone.empty()) {
+    next.gone = claims.gone;
+    next.gone_in.clear();
+    next.gone_until = until;
+  } else if (!served.empty()) {
+    next.gone = served;
+    next.gone_in = prefix;
+    next.gone_until = until;
+  } else if (session.seen < next.gone_until) {
+    next.gone_until = until;  // the origin serves it: an earlier report that is in force continues
   }
-  session.gone = std::move(gone);
-  session.gone_in = claims.gone.empty() ? prefix : "";
-  session.gone_until = until;
+  session.unreachable = std::make_shared<const Unreachable>(std::move(next));
 }
 
 /// The time until the first statement of the client expires on which the choice depends. Nothing for a request that is
@@ -226,10 +241,12 @@ std::optional<std::chrono::seconds> SessionRouter::holds(const RoutedSession& se
   const auto bound_by = [&](std::chrono::seconds time) { least = least ? std::min(*least, time) : time; };
   const auto now = clock_.steady_now();
   const auto bound_until = [&](base::SteadyTime until) {
-    if (now < until) bound_by(std::chrono::floor<std::chrono::seconds>(until - now));
+    bound_by(std::chrono::floor<std::chrono::seconds>(until - now));
   };
-  if (session.reaches_none_in == prefix) bound_until(session.reaches_none_until);
-  if (session.is_gone_in(prefix)) bound_until(session.gone_until);
+  if (const auto* unreachable = session.unreachable.get()) {
+    if (unreachable->is_none_reached(prefix, now)) bound_until(unreachable->none_until);
+    if (unreachable->is_gone(prefix, now)) bound_until(unreachable->gone_until);
+  }
   if (choice.reason == RoutingReason::receipt)
     for (const auto& proof : session.proofs)
       if (proof.node == choice.node->address->id && proof.client_prefix == prefix)
@@ -247,11 +264,12 @@ RoutingQuestion SessionRouter::question_of(const RoutedSession& session, const R
   if (session.named_from == prefix) question.named = session.named;
   question.current = session.node ? std::string_view(session.node->id) : request.pinned;
   question.now = clock_.steady_now();
-  if (question.now < session.gone_until && session.is_gone_in(prefix)) question.gone = session.gone;
   question.may_use_origin = request.may_use_origin;
-  // Where the channel does not allow the origin, the ranks decide as if the client had said nothing of other nodes.
-  question.prefers_origin =
-      request.may_use_origin && session.reaches_none_in == prefix && question.now < session.reaches_none_until;
+  if (const auto* unreachable = session.unreachable.get()) {
+    if (unreachable->is_gone(prefix, question.now)) question.gone = unreachable->gone;
+    // Where the channel does not allow the origin, the ranks decide as if the client had said nothing of other nodes.
+    question.prefers_origin = request.may_use_origin && unreachable->is_none_reached(prefix, question.now);
+  }
   // A player that never requested the manifest takes any variant of the list, so its pathway is not a choice.
   if (session.steers) question.pathway = request.pathway;
   question.session = request.session;
@@ -321,8 +339,10 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   session.steers = true;
   if (request.claims) {
     session.proofs = request.claims->proofs;
-    session.gone = request.claims->gone;
-    session.gone_until = base::SteadyTime::max();
+    Unreachable unreachable;
+    unreachable.gone = request.claims->gone;
+    unreachable.gone_until = base::SteadyTime::max();
+    session.unreachable = std::make_shared<const Unreachable>(std::move(unreachable));
   }
   session.named = request.named;
   session.named_from = prefix;

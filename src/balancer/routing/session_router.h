@@ -98,23 +98,30 @@ class SessionRouter {
   void explain(const RoutingRequest&, base::json::Writer&) const;
 
  private:
+  /// The nodes that a client cannot reach, by its last reports. Immutable.
+  struct Unreachable {
+    std::string gone;  // a node, and the network for which this holds (empty: every one)
+    std::string gone_in;
+    std::string none_in;  // the network in which the client reaches no node
+    base::SteadyTime gone_until{}, none_until{};
+    std::int64_t proved_until = 0;  // the latest end of a receipt that was known at the last report, in unix seconds
+
+    bool is_gone(const std::string& network, base::SteadyTime now) const {
+      return now < gone_until && (gone_in.empty() || gone_in == network);
+    }
+    bool is_none_reached(const std::string& network, base::SteadyTime now) const {
+      return now < none_until && none_in == network;
+    }
+  };
   struct RoutedSession {
     std::shared_ptr<const NodeAddress> node;
     std::shared_ptr<NodeViewers> viewers;
     std::size_t group = 0;  // a hash of the group that it is counted for, because a node may report its group late
     std::vector<Proof> proofs;
-    std::string named, named_from;  // the cache, and the network from which it was named
-    // The node that the client cannot reach, and the network for which this holds (empty: every one).
-    std::string gone, gone_in;
-    std::string reaches_none_in;    // the network in which the client reaches no node
-    std::int64_t proved_until = 0;  // receipts up to this end (unix seconds) were known before the last such report
-    bool steers = false;            // it requests the steering manifest: the pathway of its URLs is its choice
-    base::SteadyTime gone_until{}, reaches_none_until{};
+    std::string named, named_from;                   // the cache, and the network from which it was named
+    std::shared_ptr<const Unreachable> unreachable;  // null: the client reported none
+    bool steers = false;  // it requests the steering manifest: the pathway of its URLs is its choice
     base::SteadyTime seen{};
-
-    bool is_gone_in(const std::string& network) const {
-      return !gone.empty() && (gone_in.empty() || gone_in == network);
-    }
   };
   struct Shard {
     mutable std::mutex mutex;
@@ -122,7 +129,8 @@ class SessionRouter {
   };
 
   void record_claims(RoutedSession&, const RoutingRequest&, const std::string& prefix);
-  void record_unreachable(RoutedSession&, const RoutingRequest&, const std::string& prefix);
+  void record_unreachable(RoutedSession&, const RoutingRequest&, const std::string& prefix) const;
+  static void refute_unreachable(RoutedSession&, const ReachabilityClaims&, const std::string& prefix);
   std::optional<std::chrono::seconds> holds(const RoutedSession&, const RoutingRequest&, const RoutingChoice&,
                                             const std::string& prefix) const;
   RoutingQuestion question_of(const RoutedSession&, const RoutingRequest&, const std::string& prefix) const;

@@ -118,6 +118,8 @@ TEST_CASE("a node that was reported gone is chosen again when a later receipt pr
   auto both = proof_of("stadium", true);
   both.gone = "stadium";
   CHECK(f.choice(&both) == "city default_group");
+  const auto in_url = proof_of("stadium", false);
+  CHECK(f.choice(&in_url) == "city default_group");  // it was part of the report
   const auto reported = proof_of("stadium", true);
   CHECK(f.choice(&reported) == "stadium receipt");
 }
