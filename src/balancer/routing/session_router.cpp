@@ -239,7 +239,7 @@ std::optional<std::chrono::seconds> SessionRouter::holds(const RoutedSession& se
   if (!request.claims || !request.claims->is_report) return std::nullopt;
   std::optional<std::chrono::seconds> least;
   const auto bound_by = [&](std::chrono::seconds time) { least = least ? std::min(*least, time) : time; };
-  const auto now = clock_.steady_now();
+  const auto now = session.seen;  // at which the report was recorded
   const auto bound_until = [&](base::SteadyTime until) {
     bound_by(std::chrono::floor<std::chrono::seconds>(until - now));
   };
