@@ -87,7 +87,7 @@ std::optional<ReportHandler::Reporter> ReportHandler::reporter(const contracts::
   if (contracts::looks_like_ticket(request.pass)) {
     const auto ticket = read_ticket(*view.keys, admission_, channel.id, request.pass, now, skew);
     if (!ticket) return std::nullopt;
-    return Reporter{{channel.id, ticket->session}, true};
+    return Reporter{{.channel = channel.id, .session = ticket->session, .owner = ticket->owner}, true};
   }
   auto token = read_token(*view.keys, admission_, channel.id, request.pass, now, skew);
   if (!token) return std::nullopt;
