@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "api/cache_requests.h"
 #include "base/ip_address.h"
 #include "base/json.h"
 #include "contracts/canonical.h"
@@ -23,10 +24,6 @@ using contracts::AccessRequest;
 
 constexpr std::size_t kMaxBodyBytes = 4 * 1024;
 constexpr std::size_t kMaxTextBytes = 128;
-constexpr std::size_t kMaxPassBytes =
-    256;  // longer than any ticket or token; the balancer rejects a longer text, which is cut here
-constexpr std::size_t kMaxReceipts = 8;
-constexpr std::size_t kMaxReceiptBytes = 256;
 constexpr std::size_t kMaxAskingPerWorker = 20'000;
 
 /// A member of the request body, whose value is a text.
@@ -90,58 +87,6 @@ base::Result<AccessRequest> access_request(const http::Request& request, const B
   return made;
 }
 
-namespace {
-
-/// Comma-separated list of "{receipt}" or "{receipt}:{round-trip time in ms}".
-base::Result<std::string> receipts_of(const base::json::Value& reachable) {
-  if (!reachable.is(base::json::Kind::array) || reachable.array.size() > kMaxReceipts)
-    return wrong("\"reachable\" must be a list of at most 8 members");
-  std::string text;
-  for (const auto& entry : reachable.array) {
-    const auto receipt = entry.is(base::json::Kind::object) ? entry.text("receipt") : std::nullopt;
-    if (!receipt || receipt->empty() || receipt->size() > kMaxReceiptBytes ||
-        receipt->find_first_of(",:") != std::string_view::npos)
-      return wrong(
-          "each member of \"reachable\" must have a \"receipt\" that the response to a ping of a cache returned");
-    const auto* rtt = entry.find("rtt_ms");
-    const bool has_rtt = rtt && !rtt->is(base::json::Kind::null);
-    if (has_rtt && (!entry.real("rtt_ms") || rtt->number < 0 || rtt->number >= 60'000))
-      return wrong("\"rtt_ms\" must be a number of at least 0 and below 60000");
-    if (!text.empty()) text += ",";
-    text += *receipt;
-    if (has_rtt) text += fmt::format(":{:.3f}", rtt->number);
-  }
-  return text;
-}
-
-}  // namespace
-
-base::Result<AccessRequest> session_report(const http::Request& request) {
-  if (request.body.size() > kMaxBodyBytes) return wrong("the request body is too long");
-  const auto value = base::json::parse(request.body);
-  if (!value || !value->is(base::json::Kind::object)) return wrong("the body must be a JSON object");
-  AccessRequest made;
-  made.action = AccessRequest::Action::report;
-  made.client = request.client;
-  for (const auto& member : value->object) {
-    const auto& name = member.name;
-    const auto& given = member.value;
-    if (name == "reachable") {
-      auto receipts = receipts_of(given);
-      if (!receipts) return tl::unexpected(receipts.error());
-      made.receipts = std::move(*receipts);
-      continue;
-    }
-    if (name != "gone" && name != "cache") return wrong("unknown member \"" + base::json::escape(name) + "\"");
-    if (!given.is(base::json::Kind::string) || !contracts::is_id(given.string))
-      return wrong("\"" + name + "\" must be the id of a cache");
-    (name == "gone" ? made.gone : made.cache) = given.string;
-  }
-  if (made.gone.empty() && made.cache.empty() && made.receipts.empty())
-    return wrong("the report is empty: at least one of the members \"gone\", \"cache\" and \"reachable\" is required");
-  return made;
-}
-
 AccessClient::AccessClient(const base::Clock& clock, base::Log& log, base::Metrics& metrics, std::size_t workers)
     : clock_(clock),
       log_(log),
@@ -161,9 +106,18 @@ std::optional<AccessRequest> AccessClient::read_open(net::Exchange& exchange) co
 
 void AccessClient::report(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view pass) {
   auto request = session_report(exchange->request());
-  if (!request) return exchange->reply(http::problem(http::problems::bad_request, request.error().text));
-  request->pass = pass.substr(0, kMaxPassBytes);
-  ask(worker, std::move(exchange), *request);
+  if (request) request->pass = pass.substr(0, kMaxPassBytes);
+  ask_if_valid(worker, std::move(exchange), request);
+}
+
+void AccessClient::report_pings(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
+  const auto request = pings_report(exchange->request());
+  ask_if_valid(worker, std::move(exchange), request);
+}
+
+void AccessClient::list_caches(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
+  const auto request = cache_list_request(exchange->request());
+  ask_if_valid(worker, std::move(exchange), request);
 }
 
 void AccessClient::stop(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, std::string_view pass) {
@@ -173,6 +127,12 @@ void AccessClient::stop(runtime::Worker& worker, std::unique_ptr<net::Exchange> 
   request.pass = pass.substr(0, kMaxPassBytes);
   request.client = exchange->request().client;
   ask(worker, std::move(exchange), request);
+}
+
+void AccessClient::ask_if_valid(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange,
+                                const base::Result<AccessRequest>& request) {
+  if (!request) return exchange->reply(http::problem(http::problems::bad_request, request.error().text));
+  ask(worker, std::move(exchange), *request);
 }
 
 void AccessClient::ask(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange, const AccessRequest& asked) {

@@ -1,6 +1,6 @@
 #pragma once
-// Forwards requests for access, the end of sessions, and session reports to the balancer, which decides. The requests
-// are signed and sent over HTTP, also when the balancer runs in this process.
+// Forwards requests for access, the end of sessions, lists of caches, and reports of reachability (cache_requests.h) to
+// the balancer, which decides. The requests are signed and sent over HTTP, also when the balancer runs in this process.
 
 #include <cstdint>
 #include <functional>
@@ -36,10 +36,6 @@ struct BalancerEndpoint {
 /// token; fault client.
 base::Result<contracts::AccessRequest> access_request(const http::Request&, const BalancerEndpoint&);
 
-/// Parses the body of POST /api/v1/sessions/{session}/reports: {"gone"?, "cache"?, "reachable"?: [{"receipt",
-/// "rtt_ms"?}]}, with at least one of them. Errors: invalid_input, fault client.
-base::Result<contracts::AccessRequest> session_report(const http::Request&);
-
 /// Any thread; each request stays on its worker. Destroyed after the workers' loops have ended.
 class AccessClient {
  public:
@@ -53,6 +49,9 @@ class AccessClient {
   void ask(runtime::Worker&, std::unique_ptr<net::Exchange>, const contracts::AccessRequest&);
   /// `pass`: the session or ticket of the report.
   void report(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
+  void report_pings(runtime::Worker&, std::unique_ptr<net::Exchange>);
+  /// The caches that this client should ping for the channel that the query names.
+  void list_caches(runtime::Worker&, std::unique_ptr<net::Exchange>);
   void stop(runtime::Worker&, std::unique_ptr<net::Exchange>, std::string_view pass);
 
  private:
@@ -62,6 +61,7 @@ class AccessClient {
   };
   using Table = std::unordered_map<std::uint64_t, Asking>;
 
+  void ask_if_valid(runtime::Worker&, std::unique_ptr<net::Exchange>, const base::Result<contracts::AccessRequest>&);
   void answer(net::Exchange&, base::Result<net::WholeAnswer>);
 
   const base::Clock& clock_;

@@ -7,6 +7,7 @@
 #include "api/access_client.h"
 #include "api/api_accounts.h"
 #include "api/api_settings.h"
+#include "api/cache_requests.h"
 #include "api/cached_document.h"
 #include "api/catalogue_pages.h"
 #include "api/documents.h"
@@ -41,7 +42,12 @@ class ApiRole final : public runtime::Role {
         {{http::Method::get},
          "/api/v1/channels",
          [this](auto& worker, auto exchange, const auto&) { channels(worker, std::move(exchange)); }},
-        route("/api/v1/caches", &Documents::caches),
+        {{http::Method::get},
+         "/api/v1/caches",
+         [this](auto& worker, auto exchange, const auto&) { caches(worker, std::move(exchange)); }},
+        {{http::Method::post},
+         "/api/v1/caches/pings",
+         [this](auto& worker, auto exchange, const auto&) { access_.report_pings(worker, std::move(exchange)); }},
         route("/api/v1/openapi.json", &Documents::openapi),
         {{http::Method::post},
          "/api/v1/access",
@@ -133,6 +139,13 @@ class ApiRole final : public runtime::Role {
                                   [this, &worker](auto identified, const contracts::AccessRequest& made) {
                                     access_.ask(worker, std::move(identified), made);
                                   });
+  }
+
+  /// The list of the configuration, or that of the balancer for a channel.
+  void caches(runtime::Worker& worker, std::unique_ptr<net::Exchange> exchange) {
+    if (names_channel(exchange->request())) return access_.list_caches(worker, std::move(exchange));
+    auto response = answer_with(exchange->request(), documents()->caches);
+    exchange->reply(std::move(response));
   }
 
   runtime::Route route(std::string_view pattern, CachedDocument Documents::*which) {

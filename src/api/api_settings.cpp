@@ -74,7 +74,9 @@ const config::Section<ApiSettings>& api_section() {
                 "token is accepted.",
                 runtime::operator_token_rule, "at least 16 visible ASCII characters")
           .sections("caches", &ApiSettings::caches, cache_section(),
-                    "The cache nodes that apps ping, so that they can report to the balancer which nodes they reach.")
+                    "The cache nodes that GET /api/v1/caches lists without a channel, for the viewer page and for apps "
+                    "that ping them. "
+                    "For a channel, the balancer lists its own live nodes.")
           .section("accounts", &ApiSettings::accounts, accounts::account_section(),
                    "The accounts of viewers, with which apps log in.")
           .section("shop", &ApiSettings::shop, shop::shop_section(), "What viewers buy.")

@@ -12,7 +12,7 @@ namespace tribune::api {
 /// Where players find the channel: an absolute URL, or a path when api.balancer_url is empty.
 std::string playback_url(const ApiSettings&, std::string_view channel);
 
-/// GET /api/v1/caches: {"caches": [{id, url, ping_url}]}
+/// GET /api/v1/caches without a channel: {"caches": [{id, url, ping_url}]}
 std::string caches_document(const ApiSettings&);
 
 /// GET /api/v1/openapi.json: the text of src/api/openapi.json, which describes all routes of this role. CMake makes the

@@ -65,6 +65,18 @@ void add_api(std::string& report, const api::ApiSettings& settings) {
            hook ? "operators, and " + hook->origin() + ", which receives those that viewers request" : "operators");
 }
 
+/// What a paid channel shows that nobody checks a session for.
+Words open_media(const contracts::Event& event) {
+  Words open;
+  for (const auto& channel : event.channels) {
+    if (channel.access == contracts::ChannelAccess::free) continue;
+    if (!channel.checks_segments()) open.push_back("holders of links of " + channel.id);
+    if (channel.fallback == contracts::Fallback::origin)
+      open.push_back("holders of the origin's URLs of " + channel.id);
+  }
+  return open;
+}
+
 }  // namespace
 
 std::string trust_report(const config::Settings& settings) {
@@ -78,6 +90,8 @@ std::string trust_report(const config::Settings& settings) {
     add_line(report, "links, tokens, tickets, heartbeats, orders and peers",
              ids.empty() ? "none" : "holders of the event keys " + listed(ids));
     const auto& accounts_url = settings.get<contracts::Event>("event").accounts_url;
+    if (const auto open = open_media(settings.get<contracts::Event>("event")); !open.empty())
+      add_line(report, "media of paid channels without a session", listed(open));
     if (!accounts_url.empty())
       add_line(report, "what accounts own, and their ended devices",
                accounts_url + ", signed with a key of event.account_keys");

@@ -24,7 +24,8 @@ constexpr std::array<Field, 11> kFields{{{"channel", &AccessRequest::channel},
                                          {"device", &AccessRequest::device},
                                          {"lane", &AccessRequest::lane}}};
 
-constexpr std::array<std::string_view, 4> kActions{"open", "stop", "leave", "report"};  // in the order of the enum
+constexpr std::array<std::string_view, 5> kActions{"open", "stop", "leave", "report",
+                                                   "caches"};  // in the order of the enum
 
 constexpr std::int64_t kLatestEnd = (std::int64_t{1} << 32) - 1;
 
@@ -56,6 +57,7 @@ std::string to_json(const AccessRequest& request) {
         .member("device", base::to_hex64(entitled->device))
         .member("until", entitled->until)
         .end_object();
+  if (request.reaches_none) w.member("reaches_none", true);
   return w.end_object().take();
 }
 
@@ -73,6 +75,8 @@ base::Result<AccessRequest> access_request_from_json(std::string_view text) {
     request.entitled = entitled_device(*entitled);
     if (!request.entitled) return malformed_access_request("the member entitled is wrong");
   }
+  const auto* reaches_none = value->find("reaches_none");
+  request.reaches_none = reaches_none && reaches_none->is(base::json::Kind::boolean) && reaches_none->boolean;
   return request;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// The request of the api role to the balancer, when an app wants to watch or reports which caches it reaches: POST
-// /internal/v1/access, JSON, signed as heartbeats are. The response is forwarded to the app unchanged. Values and pure
-// functions.
+// The request of the api role to the balancer, when an app wants to watch, asks which caches to ping, or reports which
+// caches it reaches: POST /internal/v1/access, JSON, signed as heartbeats are. The response is forwarded to the app
+// unchanged. Values and pure functions.
 
 #include <optional>
 #include <string>
@@ -13,10 +13,10 @@
 namespace tribune::contracts {
 
 struct AccessRequest {
-  enum class Action { open, stop, leave, report };
+  enum class Action { open, stop, leave, report, caches };
 
   Action action = Action::open;
-  std::string channel;  // of `open`
+  std::string channel;  // of `open`, `caches`, and a `report` of POST /api/v1/caches/pings
   std::string pass;     // a ticket to `open` with, or empty; a session token or ticket to `stop`, `leave` or `report`
   std::string client;   // the app's address
   std::string user_agent;     // decides which kind of links the player gets
@@ -24,6 +24,7 @@ struct AccessRequest {
   std::string gone;           // for `report`: the cache that the client can no longer reach, or empty
   std::string receipts;       // for `report`: receipts of caches that it reaches, as in receipt= of a playlist request
   std::string playback_base;  // "https://balancer", the beginning of playback URLs; empty: they are paths
+  bool reaches_none = false;  // for `report`: no cache answered the client's pings
   // Set for requests that the api has authenticated; otherwise empty:
   std::string account;
   std::string device;

@@ -199,8 +199,9 @@ const config::Section<Channel>& channel_section() {
                 "segment. With direct, a link of a paid channel opens its segment to whoever has it.")
         .choice("fallback", &Channel::fallback,
                 config::Words<Fallback>{{"none", Fallback::none}, {"origin", Fallback::origin}},
-                "Where viewers are sent while no cache node is usable. origin: to the source itself; none: to the node "
-                "in the best condition.");
+                "Where viewers are sent while no cache node is usable. origin: to the source itself, also for a client "
+                "that "
+                "reports that it reaches no cache; none: to the node in the best condition.");
     add_playlist_fields(s);
     add_delivery_fields(s);
     s.section("playlist_limits", &Channel::playlist_limits, limits_section(), "Limits on one playlist of the source.");

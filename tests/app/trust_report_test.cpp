@@ -65,3 +65,18 @@ TEST_CASE("the report names the origin of the hook that receives one-time codes"
              "one-time codes for forgotten passwords: operators, and https://mail.test:8443, which receives those that "
              "viewers request"));
 }
+
+TEST_CASE("the report names the paid channels whose media need no session") {
+  const auto report_with = [](const std::string& channel) {
+    const auto settings = settings_of({"f", R"({"front": {"listen": ["0.0.0.0:80"]}, "api": {},
+      "event": {"keys": [{"id": "k1", "secret": "scenario-secret-0123456789abcdef"}],
+                "channels": [{"id": "cup", "source": "http://o.test/i.m3u8")" +
+                                                channel + "}]}}"});
+    REQUIRE_MESSAGE(settings, settings.error());
+    return trust_report(*settings);
+  };
+  CHECK(report_with(R"(, "access": "paid")").find("paid channels") == std::string::npos);
+  CHECK(report_with(R"(, "links": "direct", "fallback": "origin")").find("paid channels") == std::string::npos);
+  CHECK(says(report_with(R"(, "access": "paid", "links": "direct", "fallback": "origin")"),
+             "media of paid channels without a session: holders of links of cup, holders of the origin's URLs of cup"));
+}

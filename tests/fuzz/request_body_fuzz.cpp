@@ -9,6 +9,7 @@
 
 #include "accounts/account.h"
 #include "api/access_client.h"
+#include "api/cache_requests.h"
 #include "api/refresh_token.h"
 #include "api/request_body.h"
 #include "base/json.h"
@@ -133,6 +134,9 @@ void check_access(std::string_view text) {
   check_request(report);
   require(!report || report->gone.empty() || contracts::is_id(report->gone));
   require(!report || report->cache.empty() || contracts::is_id(report->cache));
+  const auto pings = api::pings_report(request);
+  check_request(pings);
+  require(!pings || (contracts::is_id(pings->channel) && pings->pass.size() <= api::kMaxPassBytes));
 }
 
 }  // namespace

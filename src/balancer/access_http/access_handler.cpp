@@ -65,6 +65,7 @@ AccessHandler::AccessHandler(const base::Clock& clock, base::Log& log, base::Met
       paid_access_(paid_access),
       view_(view),
       reports_(clock, admission, pins, router, paid_access),
+      caches_(router),
       granted_(access_requests_counter(metrics, "granted")),
       queued_(access_requests_counter(metrics, "queued")),
       full_(access_requests_counter(metrics, "full")),
@@ -94,6 +95,7 @@ http::Response AccessHandler::answer(const http::Request& http_request) {
     case AccessRequest::Action::stop:
     case AccessRequest::Action::leave: return stop(*request, *view);
     case AccessRequest::Action::report: return reports_.answer(*request, *view);
+    case AccessRequest::Action::caches: return caches_.answer(*request, *view);
     case AccessRequest::Action::open: break;
   }
   return open(*request, *view);

@@ -1,6 +1,6 @@
 #pragma once
 // POST /internal/v1/access: the requests of apps, as the api role forwards them. It opens a session or queues a ticket,
-// ends either, and accepts reports of reachability (report_handler.h).
+// ends either, lists the caches to ping (cache_list_handler.h), and accepts reports of reachability (report_handler.h).
 //
 //   {"status":"granted", "session", "playback_url", "channel"}
 //   {"status":"queued", "ticket", "channel", "lane", "number", "position", "ahead", "eta_seconds" (null: unknown),
@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "access/admission.h"
+#include "balancer/access_http/cache_list_handler.h"
 #include "balancer/access_http/report_handler.h"
 #include "balancer/entitlements/paid_access.h"
 #include "balancer/routing/session_router.h"
@@ -57,6 +58,7 @@ class AccessHandler {
   PaidAccess& paid_access_;
   const PublishedView& view_;
   ReportHandler reports_;
+  CacheListHandler caches_;
   base::Counter granted_, queued_, full_, refused_, stopped_, forged_;
 };
 

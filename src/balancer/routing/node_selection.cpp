@@ -117,6 +117,7 @@ RoutingChoice least_bad(const ViewerEligibility& viewer, const Trace& trace) {
 /// The choice by the ranks; empty when no node is usable.
 template <class Trace>
 std::optional<RoutingChoice> choose_by_ranks(const ViewerEligibility& viewer, const Trace& trace) {
+  if (viewer.question().prefers_origin && !Trace::kIsRecording) return std::nullopt;
   const RankedCandidates candidates(viewer);
   RespectLimits respect(viewer.question().limits);
   FirstServing within_limits(viewer, respect, trace);

@@ -9,7 +9,8 @@
 //     fallback_group
 //   3 nearest_group            the groups nearest to the client's location, by distance
 //   4 default_group            the default groups; without any, all open groups in the order of the nodes
-//   5 origin                   if the channel allows it
+//   5 origin                   if the channel allows it; before all others for a client that reports that it reaches
+//                              no node
 //   6 least_bad                no node is usable: the node in the best condition
 //
 // A node takes no new viewer once its limit, or the limit of its group, is reached: the viewer gets the next node of
@@ -72,6 +73,7 @@ struct RoutingQuestion {
   std::string_view pathway{};              // the group whose pathway the player follows, or kOriginPathway; empty: none
   std::string_view current{};              // the node that serves this session; empty: none yet
   std::string_view gone{};                 // the node that this client reports as unreachable; empty: none
+  bool prefers_origin = false;             // the client reports that it reaches no node, and may use the origin
   std::uint64_t session = 0;               // spreads the viewers of a drained node over the drain time
   bool may_use_origin = false;
   base::SteadyTime now{};

@@ -57,6 +57,14 @@ ReachabilityClaims claims_of(std::string_view gone, std::string_view list, const
   return claims;
 }
 
+std::vector<std::string> refusals(const ReachabilityClaims& claims, std::string_view client_prefix) {
+  auto texts = claims.refused;
+  for (const auto& proof : claims.proofs)
+    if (proof.client_prefix != client_prefix)
+      texts.push_back("the receipt for node " + proof.node + " belongs to another client");
+  return texts;
+}
+
 std::vector<std::string_view> believed(const std::vector<Proof>& proofs, std::string_view client_prefix,
                                        base::WallTime now) {
   std::vector<const Proof*> holding;

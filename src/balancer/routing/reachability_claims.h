@@ -27,13 +27,15 @@ struct Proof {
 };
 
 /// Receipts of one request that are read; further ones are ignored.
-inline constexpr std::size_t kMaxProofs = 4;
+inline constexpr std::size_t kMaxProofs = 8;
 
 struct ReachabilityClaims {
   std::vector<Proof> proofs;
   std::string gone;
+  bool reaches_none = false;         // no cache answered the client's pings
+  bool is_report = false;            // made for this purpose, not repeated by a URL: it ends what was reported before
   std::vector<std::string> refused;  // the reasons for which receipts are invalid
-  bool empty() const { return proofs.empty() && gone.empty(); }
+  bool empty() const { return proofs.empty() && gone.empty() && !reaches_none; }
 };
 
 struct ClaimRules {
@@ -46,6 +48,9 @@ ReachabilityClaims claims_of(std::string_view gone, std::string_view receipts, c
                              base::WallTime now);
 ReachabilityClaims read_claims(const http::Headers&, std::string_view query, const base::KeyRing&, const ClaimRules&,
                                base::WallTime now);
+
+/// Why receipts are not believed of a client of this network: they are invalid, or belong to another client.
+std::vector<std::string> refusals(const ReachabilityClaims&, std::string_view client_prefix);
 
 /// The nodes of the proofs that are valid for a client of this network now, the nearest first.
 std::vector<std::string_view> believed(const std::vector<Proof>&, std::string_view client_prefix, base::WallTime now);

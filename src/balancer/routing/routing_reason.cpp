@@ -34,7 +34,8 @@ std::string_view because(RoutingReason reason) {
       return "this node is in the group nearest to the client's location that can serve";
     case RoutingReason::default_group:
       return "no other rule applies to this client, and this node is in a default group";
-    case RoutingReason::origin: return "no node can serve, and the channel allows its origin";
+    case RoutingReason::origin:
+      return "no node can serve, or the client reaches none, and the channel allows its origin";
     case RoutingReason::least_bad: return "no node is usable, and this node has the least severe problem";
     case RoutingReason::no_node: return "no node has reported an address";
   }

@@ -51,8 +51,11 @@ const config::Section<RoutingSettings>& routing_section() {
                  config::check_id, "groups, or ids of nodes that have none")
           .duration("receipt_lifetime", &RoutingSettings::receipt_lifetime, {1s, 24h},
                     "Time for which a receipt of a cache node's /ping is valid.")
-          .duration("gone_lifetime", &RoutingSettings::gone_lifetime, {1s, 1h},
-                    "Time for which a viewer is not sent to a node that the client reported as unreachable.")
+          .duration(
+              "gone_lifetime", &RoutingSettings::gone_lifetime, {1s, 1h},
+              "Time for which a viewer is not sent to a node that the client reported as unreachable, and is sent to "
+              "the "
+              "origin, where the channel allows it, after a report that no cache answered. A later receipt ends both.")
           .duration("probe_period", &RoutingSettings::probe_period, {200ms, 1h},
                     "Interval at which the balancer itself requests /ping of each node, in addition to the reports of "
                     "clients and nodes.")

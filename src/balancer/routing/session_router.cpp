@@ -1,8 +1,10 @@
 #include "balancer/routing/session_router.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
+#include "balancer/routing/nodes_to_ping.h"
 #include "base/ip_address.h"
 #include "contracts/receipt.h"
 #include "contracts/token.h"
@@ -35,11 +37,8 @@ void write_inputs(base::json::Writer& w, const RoutingRequest& request, const Ro
   w.key("receipts_believed").begin_array();
   for (const auto node : question.proved) w.value(node);
   w.end_array().key("receipts_refused").begin_array();
-  if (request.claims) {
-    for (const auto& why : request.claims->refused) w.value(why);
-    for (const auto& proof : request.claims->proofs)
-      if (proof.client_prefix != prefix) w.value("the receipt for node " + proof.node + " belongs to another client");
-  }
+  if (request.claims)
+    for (const auto& why : refusals(*request.claims, prefix)) w.value(why);
   w.end_array();
 }
 
@@ -60,7 +59,7 @@ Routed SessionRouter::route(const RoutingRequest& request) {
     once.steers = true;  // the record of the session is not known
     record_claims(once, request, prefix);
     const auto choice = choose_node(*nodes, *view, question_of(once, request, prefix));
-    return {choice, std::move(nodes)};
+    return {choice, std::move(nodes), holds(once, request, choice, prefix)};
   }
   auto& shard = shards_.of(request.session);
   const std::lock_guard lock(shard.mutex);
@@ -72,11 +71,12 @@ Routed SessionRouter::route(const RoutingRequest& request) {
     session.group = group_of(choice);
   }
   record_choice(session, request, choice, prefix);
-  return {choice, std::move(nodes)};
+  return {choice, std::move(nodes), holds(session, request, choice, prefix)};
 }
 
 void SessionRouter::report_unreachable(const RoutingRequest& request, const std::string& prefix) {
-  if (request.claims && !request.claims->gone.empty()) nodes_.reported_gone(request.claims->gone, prefix);
+  if (request.is_advice || !request.claims || request.claims->gone.empty()) return;
+  nodes_.reported_gone(request.claims->gone, prefix);
 }
 
 /// A viewer that can stay at its node or use another one is not sent to a full node. The published limits may be
@@ -143,6 +143,15 @@ Standings SessionRouter::standings(const RoutingRequest& request, std::size_t mo
   return made;
 }
 
+NodeList SessionRouter::nodes_to_ping(const RoutingRequest& request) const {
+  const auto view = files_.view();
+  const RoutedSession none;
+  const auto question = question_of(none, request, contracts::client_prefix(request.client).value_or(""));
+  NodeList list{nodes_.table(), {}};
+  list.nodes = balancer::nodes_to_ping(*list.table, *view, question);
+  return list;
+}
+
 bool SessionRouter::knows_group(std::string_view group) const { return nodes_.table()->find_group(group) != nullptr; }
 
 void SessionRouter::record_admission(const RoutingRequest& request, const NodeProposal& proposal,
@@ -173,11 +182,76 @@ void SessionRouter::record_claims(RoutedSession& session, const RoutingRequest& 
     session.named_from = prefix;
   }
   if (!request.claims) return;
-  if (!request.claims->proofs.empty()) session.proofs = request.claims->proofs;
-  if (!request.claims->gone.empty()) {
-    session.gone = request.claims->gone;
-    session.gone_until = session.seen + std::chrono::milliseconds{gone_lifetime_ms_.load()};
+  const auto& claims = *request.claims;
+  if (session.unreachable) refute_unreachable(session, claims, prefix);
+  if (!claims.proofs.empty()) session.proofs = claims.proofs;
+  if (claims.reaches_none || !claims.gone.empty()) record_unreachable(session, request, prefix);
+}
+
+/// A receipt refutes an earlier report of unreachable nodes when it is part of a later report, or when it is newer than
+/// all that were known at that time.
+void SessionRouter::refute_unreachable(RoutedSession& session, const ReachabilityClaims& claims,
+                                       const std::string& prefix) {
+  auto left = *session.unreachable;
+  bool is_refuted = false;
+  for (const auto& proof : claims.proofs) {
+    if (proof.client_prefix != prefix || (!claims.is_report && proof.believed_until <= left.proved_until)) continue;
+    is_refuted = true;
+    left.none_until = {};
+    if (proof.node == left.gone) left.gone_until = {};
   }
+  if (is_refuted) session.unreachable = std::make_shared<const Unreachable>(std::move(left));
+}
+
+/// A client that reaches no node reports this of its network, and the node that served it counts as gone there. A node
+/// that the client names as gone is gone in every network.
+void SessionRouter::record_unreachable(RoutedSession& session, const RoutingRequest& request,
+                                       const std::string& prefix) const {
+  const auto& claims = *request.claims;
+  const auto until = session.seen + std::chrono::milliseconds{gone_lifetime_ms_.load()};
+  auto next = session.unreachable ? *session.unreachable : Unreachable{};
+  for (const auto& proof : session.proofs) next.proved_until = std::max(next.proved_until, proof.believed_until);
+  if (claims.reaches_none) {
+    next.none_in = prefix;
+    next.none_until = until;
+    session.proofs.clear();
+    session.named.clear();
+  }
+  const auto served = session.node ? std::string_view(session.node->id) : request.pinned;
+  if (!claims.gone.empty()) {
+    next.gone = claims.gone;
+    next.gone_in.clear();
+    next.gone_until = until;
+  } else if (!served.empty()) {
+    next.gone = served;
+    next.gone_in = prefix;
+    next.gone_until = until;
+  } else if (session.seen < next.gone_until) {
+    next.gone_until = until;  // the origin serves it: an earlier report that is in force continues
+  }
+  session.unreachable = std::make_shared<const Unreachable>(std::move(next));
+}
+
+/// The time until the first statement of the client expires on which the choice depends. Nothing for a request that is
+/// no report.
+std::optional<std::chrono::seconds> SessionRouter::holds(const RoutedSession& session, const RoutingRequest& request,
+                                                         const RoutingChoice& choice, const std::string& prefix) const {
+  if (!request.claims || !request.claims->is_report) return std::nullopt;
+  std::optional<std::chrono::seconds> least;
+  const auto bound_by = [&](std::chrono::seconds time) { least = least ? std::min(*least, time) : time; };
+  const auto now = session.seen;  // at which the report was recorded
+  const auto bound_until = [&](base::SteadyTime until) {
+    bound_by(std::chrono::floor<std::chrono::seconds>(until - now));
+  };
+  if (const auto* unreachable = session.unreachable.get()) {
+    if (unreachable->is_none_reached(prefix, now)) bound_until(unreachable->none_until);
+    if (unreachable->is_gone(prefix, now)) bound_until(unreachable->gone_until);
+  }
+  if (choice.reason == RoutingReason::receipt)
+    for (const auto& proof : session.proofs)
+      if (proof.node == choice.node->address->id && proof.client_prefix == prefix)
+        bound_by(std::chrono::seconds{proof.believed_until - base::unix_seconds(clock_.wall_now())});
+  return least;
 }
 
 RoutingQuestion SessionRouter::question_of(const RoutedSession& session, const RoutingRequest& request,
@@ -190,11 +264,15 @@ RoutingQuestion SessionRouter::question_of(const RoutedSession& session, const R
   if (session.named_from == prefix) question.named = session.named;
   question.current = session.node ? std::string_view(session.node->id) : request.pinned;
   question.now = clock_.steady_now();
-  if (question.now < session.gone_until) question.gone = session.gone;
+  question.may_use_origin = request.may_use_origin;
+  if (const auto* unreachable = session.unreachable.get()) {
+    if (unreachable->is_gone(prefix, question.now)) question.gone = unreachable->gone;
+    // Where the channel does not allow the origin, the ranks decide as if the client had said nothing of other nodes.
+    question.prefers_origin = request.may_use_origin && unreachable->is_none_reached(prefix, question.now);
+  }
   // A player that never requested the manifest takes any variant of the list, so its pathway is not a choice.
   if (session.steers) question.pathway = request.pathway;
   question.session = request.session;
-  question.may_use_origin = request.may_use_origin;
   return question;
 }
 
@@ -261,8 +339,10 @@ void SessionRouter::explain(const RoutingRequest& request, base::json::Writer& w
   session.steers = true;
   if (request.claims) {
     session.proofs = request.claims->proofs;
-    session.gone = request.claims->gone;
-    session.gone_until = base::SteadyTime::max();
+    Unreachable unreachable;
+    unreachable.gone = request.claims->gone;
+    unreachable.gone_until = base::SteadyTime::max();
+    session.unreachable = std::make_shared<const Unreachable>(std::move(unreachable));
   }
   session.named = request.named;
   session.named_from = prefix;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -36,6 +37,7 @@ struct RoutingRequest {
   bool is_counted = false;  // admission reports the release of the session; other sessions are not recorded
   bool may_use_origin = false;
   std::string_view pathway{};  // the group, or kOriginPathway, whose pathway the playlist's URL names
+  bool is_advice = false;      // nothing of the request is recorded, for no session and no node
 };
 
 /// The groups that a viewer may be sent to, with the table that owns their names.
@@ -48,6 +50,13 @@ struct Standings {
 struct Routed {
   RoutingChoice choice;
   std::shared_ptr<const NodeTable> nodes;
+  std::optional<std::chrono::seconds> holds{};  // of a report: until one of the client's statements expires
+};
+
+/// Nodes with the table that owns them.
+struct NodeList {
+  std::shared_ptr<const NodeTable> table;
+  std::vector<const NodeState*> nodes;
 };
 
 /// The nodes for a viewer without a session, with the table that the views point into.
@@ -77,6 +86,8 @@ class SessionRouter {
   void record_admission(const RoutingRequest&, const NodeProposal&, std::string_view node);
   /// The groups for this viewer. `steers`: the player requested the manifest, so it follows pathways from now on.
   Standings standings(const RoutingRequest&, std::size_t most, bool steers);
+  /// The nodes that the client should ping, the best first. Changes nothing.
+  NodeList nodes_to_ping(const RoutingRequest&) const;
   /// Whether a group has this name.
   bool knows_group(std::string_view) const;
   void release(access::SessionId);
@@ -87,15 +98,29 @@ class SessionRouter {
   void explain(const RoutingRequest&, base::json::Writer&) const;
 
  private:
+  /// The nodes that a client cannot reach, by its last reports. Immutable.
+  struct Unreachable {
+    std::string gone;  // a node, and the network for which this holds (empty: every one)
+    std::string gone_in;
+    std::string none_in;  // the network in which the client reaches no node
+    base::SteadyTime gone_until{}, none_until{};
+    std::int64_t proved_until = 0;  // the latest end of a receipt that was known at the last report, in unix seconds
+
+    bool is_gone(const std::string& network, base::SteadyTime now) const {
+      return now < gone_until && (gone_in.empty() || gone_in == network);
+    }
+    bool is_none_reached(const std::string& network, base::SteadyTime now) const {
+      return now < none_until && none_in == network;
+    }
+  };
   struct RoutedSession {
     std::shared_ptr<const NodeAddress> node;
     std::shared_ptr<NodeViewers> viewers;
     std::size_t group = 0;  // a hash of the group that it is counted for, because a node may report its group late
     std::vector<Proof> proofs;
-    std::string named, named_from;  // the cache, and the network from which it was named
-    std::string gone;
+    std::string named, named_from;                   // the cache, and the network from which it was named
+    std::shared_ptr<const Unreachable> unreachable;  // null: the client reported none
     bool steers = false;  // it requests the steering manifest: the pathway of its URLs is its choice
-    base::SteadyTime gone_until{};
     base::SteadyTime seen{};
   };
   struct Shard {
@@ -104,6 +129,10 @@ class SessionRouter {
   };
 
   void record_claims(RoutedSession&, const RoutingRequest&, const std::string& prefix);
+  void record_unreachable(RoutedSession&, const RoutingRequest&, const std::string& prefix) const;
+  static void refute_unreachable(RoutedSession&, const ReachabilityClaims&, const std::string& prefix);
+  std::optional<std::chrono::seconds> holds(const RoutedSession&, const RoutingRequest&, const RoutingChoice&,
+                                            const std::string& prefix) const;
   RoutingQuestion question_of(const RoutedSession&, const RoutingRequest&, const std::string& prefix) const;
   RoutingChoice choose(const NodeTable&, const RoutingView&, RoutingQuestion, access::SessionId);
   void record_choice(RoutedSession&, const RoutingRequest&, const RoutingChoice&, const std::string& prefix);

@@ -29,8 +29,10 @@ class ViewerEligibility {
   bool keeps_current() const { return keeps_current_; }
   bool keeps(const NodeState& node) const { return keeps_current_ && &node == current_; }
 
-  /// Whether the client reports the node as unreachable.
-  bool is_gone(const NodeState& node) const { return !question_.gone.empty() && node.address->id == question_.gone; }
+  /// Whether the client reports the node, or every node, as unreachable.
+  bool is_gone(const NodeState& node) const {
+    return question_.prefers_origin || (!question_.gone.empty() && node.address->id == question_.gone);
+  }
   /// Whether the viewer may use the group: groups that zones name serve only the clients that a rule sends there.
   bool may_use(std::string_view group) const;
   /// Why the node takes no further viewer, as a literal; empty when it takes this one. Limits are not considered.

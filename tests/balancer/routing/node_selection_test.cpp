@@ -11,27 +11,14 @@
 using namespace tribune;
 using namespace tribune::balancer;
 using namespace std::chrono_literals;
+using test::in_group;
 using test::node;
 using test::table;
+using test::view_with;
 
 namespace {
 
 const base::SteadyTime kSelectionTime{1h};
-
-NodeState in_group(const std::string& id, const std::string& group, NodeCondition condition = NodeCondition::up) {
-  auto made = node(id, condition);
-  made.group = group;
-  made.capacity_mbps = 1'000;
-  return made;
-}
-
-RoutingView view_with(std::string_view zones_text) {
-  RoutingView view;
-  auto zones = Zones::parse(zones_text);
-  REQUIRE(zones);
-  view.zones = std::make_shared<Zones>(std::move(*zones));
-  return view;
-}
 
 RoutingQuestion from(std::string_view client) {
   RoutingQuestion question;
@@ -337,6 +324,16 @@ TEST_CASE("a returning node begins with a small share") {
 TEST_CASE("a viewer leaves a node at once that the client reports as gone") {
   CHECK(choice(table({node("a"), node("b")}), RoutingQuestion{.channel = "demo", .current = "a", .gone = "a"}) ==
         "b default_group");
+}
+
+TEST_CASE("a viewer that reaches no node is sent to the origin, whatever serves or is named or proved") {
+  const auto nodes = table({node("a"), node("b")});
+  const RoutingQuestion question{
+      .channel = "demo", .proved = {"b"}, .named = "b", .current = "a", .prefers_origin = true, .may_use_origin = true};
+  CHECK(choice(nodes, question) == "- origin");
+  SelectionTrace trace;
+  CHECK(trace_choice(nodes, {}, question, trace).reason == RoutingReason::origin);
+  for (const auto& group : rank_groups(nodes, {}, question, 8)) CHECK_FALSE(group.is_open);
 }
 
 TEST_CASE("distances between coordinates are computed, also across the date line") {

@@ -52,3 +52,14 @@ TEST_CASE("a client reports by query or header which cache is gone") {
   CHECK(read_claims({{"X-Cache-Gone", "city"}}, "", kRing, {}, test::kNow).gone == "city");
   CHECK(said("gone=../x").gone.empty());
 }
+
+TEST_CASE("receipts that are not believed of a client are listed with the reason") {
+  auto forged = receipt("near", "10.1.2.0/24");
+  forged.back() = forged.back() == 'A' ? 'B' : 'A';
+  const auto claims =
+      said("receipt=" + forged + "," + receipt("far", "10.1.3.0/24") + "," + receipt("near", "10.1.2.0/24"));
+  const auto reasons = refusals(claims, "10.1.2.0/24");
+  REQUIRE(reasons.size() == 2);
+  CHECK(reasons[1] == "the receipt for node far belongs to another client");
+  CHECK(refusals(claims, "10.1.3.0/24").back() == "the receipt for node near belongs to another client");
+}
