@@ -96,6 +96,12 @@ void add_client_fields(config::Section<AccessSettings>& section) {
                            {{"log", SharingRule::log}, {"refuse", SharingRule::refuse}, {"end", SharingRule::end}},
                            "Action above max_networks_per_session. log: a log line and a counter; refuse: in addition, "
                            "the newest network is refused (403) while the others are in use; end: the session ends.")
+      .choice<SharingRule>("paid_sharing_rule", &AccessSettings::paid_sharing_rule,
+                           {{"log", SharingRule::log}, {"refuse", SharingRule::refuse}, {"end", SharingRule::end}},
+                           "Action when two players in different client networks watch one session of a paid channel "
+                           "for longer than handover. log: a log line and a counter; refuse: in addition, the network "
+                           "that came later is refused (403) until the other one was silent for handover; end: the "
+                           "session ends.")
       .duration("handover", &AccessSettings::handover, {5s, 1h},
                 "Time for which a client network counts after its last request. Set it to the time that a device takes "
                 "to change from one network to another.");

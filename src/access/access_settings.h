@@ -43,6 +43,7 @@ struct AccessSettings {
   std::int64_t max_sessions_per_address = 20'000;
   std::int64_t max_networks_per_session = 4;
   SharingRule sharing_rule = SharingRule::log;
+  SharingRule paid_sharing_rule = SharingRule::refuse;
   std::chrono::milliseconds handover{120'000};
   std::chrono::milliseconds refresh{10'000};
   std::int64_t lease_intervals = 3;

@@ -133,6 +133,18 @@ Admission::Renewal Admission::renew(SessionId id, const Visitor& visitor, std::c
   return Renewal::known;
 }
 
+Admission::Progress Admission::record_progress(SessionId id, const PlaylistProgress& progress) {
+  auto& inner = *inner_;
+  switch (inner.sharing.check_progress(id, progress)) {
+    case SharingCheck::Outcome::serve: return Progress::serve;
+    case SharingCheck::Outcome::refuse: return Progress::refuse;
+    case SharingCheck::Outcome::end: break;
+  }
+  const std::lock_guard lock(inner.mutex);
+  inner.admitted.end(id);
+  return Progress::end;
+}
+
 Admission::Renewal Admission::Inner::readmit(SessionId id, const Visitor& visitor, std::chrono::milliseconds idle) {
   if (admitted.is_ended(id)) return Renewal::ended;
   if (admitted.is_expired(id, visitor.opened)) return Renewal::expired;

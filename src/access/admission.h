@@ -8,7 +8,7 @@
 //   AdmittedSessions   sessions that watch, accounts, addresses        admitted_sessions.h
 //   Capacity           limits and their use                            capacity.h, scope.h
 //   AccessStore        reads and writes the state on disk              access_store.h
-//   SharingCheck       networks that use one session                   sharing_check.h
+//   SharingCheck       networks that use one session                   sharing_check.h, concurrent_viewing.h
 //
 // States of a ticket
 //   waiting   decide() issued it
@@ -90,6 +90,15 @@ class Admission {
   ///   unplaced   it is not known, nodes have limits, and the visitor names no node: call again with a node
   enum class Renewal { known, adopted, uncounted, lapsed, expired, ended, shared, unplaced };
   Renewal renew(SessionId, const Visitor&, std::chrono::milliseconds idle);
+
+  /// Records a fetch of a live media playlist of a paid channel, after renew() and before the answer. Call it for each
+  /// media playlist that is sent, not for one that has ended and not for a multivariant playlist. A fetch that waited
+  /// for a version is recorded when it is answered, and only if its connection is still open.
+  ///   serve   also a session that is not known
+  ///   refuse  two players watch the session, and this network came later: answer as for Renewal::shared
+  ///   end     two players watched the session, and it is ended now: answer as for Renewal::ended
+  enum class Progress { serve, refuse, end };
+  Progress record_progress(SessionId, const PlaylistProgress&);
 
   /// Whether the session is known to watch, and whether the ticket is live or may be one of a former run. This depends
   /// on the state here, not on the times in tokens and tickets.

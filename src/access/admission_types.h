@@ -33,6 +33,16 @@ struct Visitor {
   std::span<const NodeRef> others{};  // alternatives when that node is full, in the order of preference
 };
 
+/// A fetch of a live media playlist with a session, once it is known what is sent.
+struct PlaylistProgress {
+  std::string_view channel;  // for the log, as is `client`
+  std::string_view client{};
+  std::uint32_t network = 0;  // as Visitor::network; 0: not known, and not recorded
+  /// Grows with the playlist: the media sequence number after its last segment. nullopt: the playlist is an audio or
+  /// subtitle rendition, which a player fetches beside a variant stream, so that it is refused but not recorded.
+  std::optional<std::uint64_t> version{};
+};
+
 /// The content of a verified ticket. `contracts::Ticket` has the same members, signed.
 struct TicketClaim {
   std::uint32_t queue = 0;  // changes when the counters were lost: numbers of another queue are not valid

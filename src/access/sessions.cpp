@@ -27,6 +27,7 @@ struct Session {
   std::int64_t examined_at;  // the second in whose list the id is; entries in other lists are ignored
   base::SteadyTime saved_deadline;
   SessionNetworks networks{};
+  ConcurrentViewing viewing{};
 };
 
 /// A renewal moves the deadline only. The id stays in the list of the second in which it was due, and moves to a later
@@ -204,6 +205,19 @@ SessionNetworks::Usage Sessions::record_network(SessionId id, std::uint32_t netw
   const auto found = shard.sessions.find(id);
   return found == shard.sessions.end() ? SessionNetworks::Usage::allowed
                                        : found->second.networks.record(network, inner_->clock.steady_now(), rule);
+}
+
+ConcurrentViewing::Verdict Sessions::record_progress(SessionId id, std::uint32_t network,
+                                                     std::optional<std::uint64_t> version,
+                                                     const ConcurrencyRule& rule) {
+  const auto now = inner_->clock.steady_now();
+  auto& shard = inner_->shard_of(id);
+  const std::lock_guard lock(shard.mutex);
+  const auto found = shard.sessions.find(id);
+  if (found == shard.sessions.end()) return {};
+  auto& viewing = found->second.viewing;
+  return version ? viewing.record(network, *version, now, rule)
+                 : ConcurrentViewing::Verdict{.is_refused = viewing.is_refused(network, now, rule)};
 }
 
 bool Sessions::contains(SessionId id) const {

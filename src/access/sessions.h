@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/concurrent_viewing.h"
 #include "access/session_networks.h"
 #include "base/channel_labels.h"
 #include "base/clock.h"
@@ -30,7 +31,7 @@ using ChannelLabelsPtr = std::shared_ptr<base::ChannelLabels>;  // null: each ch
 
 using SessionId = std::uint64_t;
 
-/// Any thread; locks inside, held for about a microsecond and never across a callback. A session costs some 130 bytes.
+/// Any thread; locks inside, held for about a microsecond and never across a callback. A session costs some 150 bytes.
 class Sessions {
  public:
   /// `max_known` bounds the memory: more sessions than this are not opened.
@@ -55,6 +56,10 @@ class Sessions {
   Extension extend(SessionId, std::chrono::milliseconds idle);
   /// Records a request for the session from a network. Returns `allowed` for a session that is not known.
   SessionNetworks::Usage record_network(SessionId, std::uint32_t network, const NetworkRule&);
+  /// Records a fetch of the live playlist; without a version, only whether the network is refused. A session that is
+  /// not known is served.
+  ConcurrentViewing::Verdict record_progress(SessionId, std::uint32_t network, std::optional<std::uint64_t> version,
+                                             const ConcurrencyRule&);
   bool is_full() const;
   bool contains(SessionId) const;
 
