@@ -26,6 +26,7 @@ constinit const ProblemType link_invalid{"link-invalid", 403, "The link is not v
 constinit const ProblemType link_expired{"link-expired", 403, "The link has expired"};
 constinit const ProblemType session_invalid{"session-invalid", 403, "The session is not valid"};
 constinit const ProblemType session_ended{"session-ended", 403, "The session has ended"};
+constinit const ProblemType session_shared{"session-shared", 403, "The session is used from other networks"};
 constinit const ProblemType purchase_required{"purchase-required", 403, "The channel has to be bought"};
 constinit const ProblemType entitlement_ended{"entitlement-ended", 403,
                                               "The account may not watch the channel any more"};
@@ -110,6 +111,7 @@ static constexpr std::array kAll{
     &not_implemented,
     &version_unsupported,
     &session_ended,
+    &session_shared,
     &purchase_required,
     &entitlement_ended,
     &ticket_invalid,

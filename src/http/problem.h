@@ -42,6 +42,7 @@ extern const ProblemType session_invalid;       // 403
 extern const ProblemType session_ended;         // 403: stopped, or inactive until its slot was released
 extern const ProblemType ticket_invalid;        // 403: forged, damaged, of another channel or queue
 extern const ProblemType ticket_expired;        // 403: the ticket was called and not used in time
+extern const ProblemType session_shared;        // 403: the session is used from other networks
 extern const ProblemType purchase_required;     // 403: a paid channel without the entitlement, with "products"
 extern const ProblemType entitlement_ended;     // 403: a session of a paid channel, with "reason" and "products"
 extern const ProblemType access_queued;     // 403: full; an app receives a ticket, a player without an app must retry

@@ -28,6 +28,7 @@ class FakeSnapshot final : public balancer::SourceSnapshot {
   bool is_multivariant() const override { return multivariant_; }
   std::int64_t first_msn() const override { return first_; }
   std::int64_t next_msn() const override { return next_; }
+  std::optional<std::uint64_t> variant_version() const override { return static_cast<std::uint64_t>(next_); }
   std::chrono::milliseconds target_duration() const override {
     return std::chrono::milliseconds{multivariant_ ? 0 : 6'000};
   }

@@ -115,8 +115,7 @@ http::Response ReportHandler::route(const contracts::AccessRequest& request, con
   }
   if (reporter && !reporter->waits) {
     const auto renewal = renew(request, view, reporter->token, routing_request);
-    if (!is_counted(renewal) && renewal != Renewal::uncounted)
-      return http::problem(http::problems::session_ended, std::string(renewal_detail(renewal)));
+    if (!is_counted(renewal) && renewal != Renewal::uncounted) return problem_for(renewal);
     routing_request.is_counted = is_counted(renewal);
   }
   const auto named = named_node(request, routing_request);

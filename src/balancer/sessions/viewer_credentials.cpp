@@ -60,7 +60,7 @@ const http::ProblemType& problem_of(access::DenyReason reason) {
     case DenyReason::account_full: return problems::account_full;
     case DenyReason::too_many_tickets: return problems::too_many_requests;
     case DenyReason::too_many_sessions: return problems::too_many_requests;
-    case DenyReason::session_shared: return problems::forbidden;
+    case DenyReason::session_shared: return problems::session_shared;
     case DenyReason::ticket_unknown: return problems::ticket_invalid;
     case DenyReason::ticket_expired: return problems::ticket_expired;
     case DenyReason::ticket_used: return problems::session_ended;
@@ -95,7 +95,7 @@ http::Response problem_for(const access::Refused& refused) {
   return problem;
 }
 
-std::string_view renewal_detail(access::Admission::Renewal renewal) {
+static std::string_view renewal_detail(access::Admission::Renewal renewal) {
   using Renewal = access::Admission::Renewal;
   switch (renewal) {
     case Renewal::ended: return "the session was stopped, or another device of the account replaced it";
@@ -103,6 +103,11 @@ std::string_view renewal_detail(access::Admission::Renewal renewal) {
     case Renewal::expired: return "the token of the session was not used for too long";
     default: return "the session was not renewed in time, and its slot is in use by others";
   }
+}
+
+http::Response problem_for(access::Admission::Renewal renewal) {
+  const bool is_shared = renewal == access::Admission::Renewal::shared;
+  return http::problem(is_shared ? problems::session_shared : problems::session_ended, renewal_detail(renewal));
 }
 
 CountedClient counted_client(std::string_view address, const base::PrefixList& shared) {

@@ -45,8 +45,8 @@ std::string detail_of(const access::Refused&);
 /// The response with both, and with Retry-After when the time is known.
 http::Response problem_for(const access::Refused&);
 
-/// The detail of the problem of a session that is not renewed.
-std::string_view renewal_detail(access::Admission::Renewal);
+/// The problem of a session that is not renewed.
+http::Response problem_for(access::Admission::Renewal);
 
 /// The identity by which a client's tickets and sessions are counted: its address, for IPv6 its /64; empty in `shared`
 /// networks. `network` identifies its network (IPv4: /24, IPv6: /48).

@@ -291,8 +291,10 @@ base::Result<Source::Refresh> PlaylistRefresher::read_media(const hls::Playlist&
   channel_.save_track(track());
   newest_ = newest_targets(shown, *linked);
   Source::Refresh refresh;
-  refresh.snapshot = std::make_shared<MediaSnapshot>(seen->playlist, std::move(*linked), wall,
-                                                     channel_.metrics().renders, channel_.settings().rendered);
+  // The playlist that names a variant states its bandwidth, and that of a rendition none.
+  const bool is_variant = identity_.bandwidth_bps > 0 || identity_.path == kOnlyMediaPath;
+  refresh.snapshot = std::make_shared<MediaSnapshot>(
+      seen->playlist, std::move(*linked), wall, channel_.metrics().renders, channel_.settings().rendered, is_variant);
   refresh.publication = announcer_.publication();
   auto& facts = refresh.facts;
   facts.target_duration = shown.target_duration;

@@ -78,13 +78,14 @@ std::shared_ptr<const Rendered> rendered(std::string text) {
 
 MediaSnapshot::MediaSnapshot(std::shared_ptr<const hls::Playlist> playlist, std::vector<SourceLinkPtr> links,
                              base::WallTime confirmed_at, base::Counter renders,
-                             std::shared_ptr<RenderedPlaylists> texts)
+                             std::shared_ptr<RenderedPlaylists> texts, bool is_variant)
     : playlist_(std::move(playlist)),
       links_(std::move(links)),
       confirmed_at_(confirmed_at),
       renders_(renders),
       texts_(std::move(texts)),
-      owner_(texts_->new_owner()) {}
+      owner_(texts_->new_owner()),
+      is_variant_(is_variant) {}
 
 MediaSnapshot::~MediaSnapshot() { texts_->forget(owner_); }
 

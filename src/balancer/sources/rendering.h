@@ -26,7 +26,7 @@ std::shared_ptr<const Rendered> rendered(std::string text);
 class MediaSnapshot final : public SourceSnapshot {
  public:
   MediaSnapshot(std::shared_ptr<const hls::Playlist>, std::vector<SourceLinkPtr>, base::WallTime confirmed_at,
-                base::Counter renders, std::shared_ptr<RenderedPlaylists> texts);
+                base::Counter renders, std::shared_ptr<RenderedPlaylists> texts, bool is_variant = false);
   ~MediaSnapshot() override;
 
   bool is_multivariant() const override { return false; }
@@ -34,6 +34,9 @@ class MediaSnapshot final : public SourceSnapshot {
   std::int64_t next_msn() const override { return playlist_->next_msn(); }
   std::chrono::milliseconds target_duration() const override { return playlist_->target_duration; }
   bool ended() const override { return playlist_->ended; }
+  std::optional<std::uint64_t> variant_version() const override {
+    return is_variant_ ? std::optional<std::uint64_t>(playlist_->end_msn()) : std::nullopt;
+  }
   base::WallTime confirmed_at() const override { return confirmed_at_; }
   std::shared_ptr<const Rendered> render(const LinkPins&) const override;
   std::string text_for_bare_url(std::string_view token) const override;
@@ -50,6 +53,7 @@ class MediaSnapshot final : public SourceSnapshot {
   mutable base::Counter renders_;
   std::shared_ptr<RenderedPlaylists> texts_;
   std::uint64_t owner_;  // of its entries in texts_
+  bool is_variant_;
 };
 
 /// The variant of a source without a multivariant playlist. Unknown numbers are 0.

@@ -61,6 +61,10 @@ class SourceSnapshot {
   virtual std::chrono::milliseconds target_duration() const = 0;
   virtual bool ended() const = 0;
 
+  /// Of a variant stream: the MSN after its last segment. nullopt for a rendition such as audio or subtitles, which a
+  /// player fetches beside a variant stream.
+  virtual std::optional<std::uint64_t> variant_version() const { return std::nullopt; }
+
   /// When the origin first delivered this text.
   virtual base::WallTime confirmed_at() const = 0;
 

@@ -90,6 +90,7 @@ void PlaylistRequestFlow::respond_with_media_playlist(runtime::Worker& worker, V
   const auto routed = route(viewer);
   const auto snapshot = visible_snapshot(worker, viewer, found, routed.choice);
   if (!snapshot) return;  // suspended until the node fills the segment; on_playlist() runs again
+  if (!record_progress(viewer, *snapshot)) return;
   auto rendered = snapshot->render(pin(viewer, routed, *snapshot));
   if (viewer.ticket) rendered = continue_after_slate(viewer, *rendered);
   if (rendered && viewer.is_ending)

@@ -99,6 +99,7 @@ class PlaylistRequestFlow {
   bool authenticate_token(runtime::Worker&, Viewer&, std::string_view text);
   bool check_entitlement(Viewer&);
   bool renew(Viewer&, std::chrono::milliseconds idle);
+  bool record_progress(Viewer&, const SourceSnapshot&);
   void release_session(access::SessionId);
   bool renew_for_playlist(Viewer&, const PlaylistAnswer&);
   static std::chrono::milliseconds idle_for(const EventView&, const SourceSnapshot&);

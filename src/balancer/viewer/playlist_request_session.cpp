@@ -55,8 +55,29 @@ bool PlaylistRequestFlow::renew(Viewer& viewer, std::chrono::milliseconds idle) 
   viewer.is_counted = renewal == Renewal::known || renewal == Renewal::adopted;
   if (viewer.is_counted || renewal == Renewal::uncounted) return true;
   if (renewal == Renewal::ended) release_session(token.session);
-  const auto& problem = renewal == Renewal::shared ? http::problems::forbidden : http::problems::session_ended;
-  refuse(viewer, problem, renewal_detail(renewal), FlowResult::session_ended);
+  refuse(viewer, problem_for(renewal), FlowResult::session_ended);
+  return false;
+}
+
+/// Whether the viewer is the one for whom the session of a paid channel was opened: two players in two networks are
+/// told from one by the live playlists that they fetch.
+bool PlaylistRequestFlow::record_progress(Viewer& viewer, const SourceSnapshot& snapshot) {
+  using Progress = access::Admission::Progress;
+  const bool is_recorded = viewer.channel->access == contracts::ChannelAccess::paid && viewer.client &&
+                           !snapshot.ended() && viewer.request().method != http::Method::head;
+  if (!is_recorded) return true;
+  const auto progress = parts_.admission.record_progress(viewer.token.session, {.channel = viewer.channel->id,
+                                                                                .client = viewer.request().client,
+                                                                                .network = viewer.client->network,
+                                                                                .version = snapshot.variant_version()});
+  if (progress == Progress::serve) return true;
+  if (progress == Progress::end) {
+    release_session(viewer.token.session);
+    refuse(viewer, problem_for(access::Admission::Renewal::ended), FlowResult::session_ended);
+  } else {
+    refuse(viewer, http::problems::session_shared, "another network watches the channel with this session",
+           FlowResult::session_ended);
+  }
   return false;
 }
 

@@ -131,3 +131,47 @@ TEST_CASE("a channel that becomes paid refuses the sessions that were opened whi
   s.view.publish(next);
   CHECK(s.get(prefix + "v.m3u8")->status() == 403);
 }
+
+namespace {
+
+/// Two players, one in each network, follow the session's playlist for `time`; the status of the later one's last
+/// request.
+int follow_with_two(PaidChannel& s, const std::string& prefix, std::chrono::seconds time) {
+  int status = 0;
+  for (std::int64_t msn = 106; time > 0s; time -= 6s, ++msn) {
+    s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, msn - 6, msn);
+    s.address = "10.1.0.1";
+    CHECK(s.get(prefix + "v.m3u8")->status() == 200);
+    s.clock.advance(2s);
+    s.address = "10.2.0.1";
+    status = s.get(prefix + "v.m3u8")->status();
+    s.clock.advance(4s);
+  }
+  return status;
+}
+
+}  // namespace
+
+TEST_CASE("of two players with one session of a paid channel the later one is refused, and the first one is not") {
+  PaidChannel s;
+  const auto prefix = s.prefix_of();
+  CHECK(follow_with_two(s, prefix, 60s) == 200);
+  CHECK(follow_with_two(s, prefix, 540s) == 403);
+  s.address = "10.2.0.1";
+  CHECK(s.problem_of(prefix + "v.m3u8") == "/problems/session-shared");
+  CHECK(s.metric("tribune_access_concurrent_viewing_total") > 0);
+}
+
+TEST_CASE("two players with one session of a free channel are served") {
+  test::PlaylistFlowFixture s;
+  s.hear("stadium");
+  const auto base = s.open("redirect");
+  for (std::int64_t msn = 106; msn < 206; ++msn) {
+    s.playlists["v.m3u8"] = std::make_shared<test::FakeSnapshot>(false, msn - 6, msn);
+    for (const std::string address : {"10.1.0.1", "10.2.0.1"}) {
+      s.address = address;
+      CHECK(s.get(base + "v.m3u8")->status() == 200);
+      s.clock.advance(3s);
+    }
+  }
+}

@@ -224,3 +224,28 @@ def test_a_channel_that_has_a_large_file_serves_all_of_it_from_a_node(paid):
     ranged = fetch(at_node, headers={"Range": "bytes=1000-1999"})
     whole = segment_bytes(f"{paid.live.prefix}|v1|{segment.msn}|1", paid.live.size)
     assert ranged.status == 206 and ranged.body == whole[1000:2000]
+
+
+def test_of_two_players_with_one_url_in_two_networks_the_later_one_is_refused(paid):
+    paid.start({"access": {"handover": "5s"}}, channel={"blocking_reload": True})
+    session = paid.session_of(paid.owner("ann"))
+    first, second = (paid.player(session, source=source).open() for source in ("127.0.1.5", "127.0.2.5"))
+    for player in (first, second):
+        player.refresh()
+
+    def fetch_next(player, msn):
+        return fetch(f"{player.media_url}?_HLS_msn={msn}", source=player.source)
+
+    def is_refused():
+        """Each of them fetches the next version once, the second one after the first one."""
+        paid.live.advance()
+        msn = paid.live.next_msn - 1
+        assert fetch_next(first, msn).status == 200, "the first one is served"
+        return fetch_next(second, msn).status == 403
+    wait_until(is_refused, 60, "the second player is refused")
+    assert second.try_refresh().json["type"] == "/problems/session-shared"
+    [line] = paid.event.balancer.logged("session_watched_twice")
+    assert line["client"] in ("127.0.1.5", "127.0.2.5") and session not in str(line)
+    first.refresh()
+    msn = paid.live.next_msn - 1
+    first.play(msn, paid.live.bytes_of("v1", msn))
