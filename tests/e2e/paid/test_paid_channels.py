@@ -1,4 +1,5 @@
 """A paid channel is watched by accounts that own it: every URL without the entitlement, the ends of an entitlement, and what a copied URL opens."""
+import json
 import re
 import time
 from urllib.parse import urljoin
@@ -63,22 +64,30 @@ def test_an_account_watches_on_as_many_devices_as_it_may_and_learns_their_names(
 
 
 def with_documents(paid):
-    """The source has a key, session data and an asset list, too."""
+    """The source has a key, session data, and a list of interstitial assets, too."""
     live, origin = paid.live, paid.event.origin
-    live.extra_tags = '#EXT-X-KEY:METHOD=AES-128,URI="key.bin"'
+    date = '#EXT-X-DATERANGE:ID="ad",CLASS="com.apple.hls.interstitial",START-DATE="2026-06-01T18:00:00Z",X-ASSET-LIST="../ads/list.json"'
+    live.extra_tags = f'#EXT-X-KEY:METHOD=AES-128,URI="key.bin"\n{date}'
     for variant in live.variants:
         origin.on(f"{live.prefix}/{variant}/key.bin", ok(b"0123456789abcdef", "application/octet-stream"))
     data = b'#EXTM3U\n#EXT-X-SESSION-DATA:DATA-ID="a",URI="data.json"\n'
     origin.on(f"{live.prefix}/master.m3u8", ok(lambda: live.multivariant().replace(b"#EXTM3U\n", data, 1), "application/vnd.apple.mpegurl"))
     origin.on(f"{live.prefix}/data.json", ok(b'{"a": 1}', "application/json"))
+    origin.on(f"{live.prefix}/ads/list.json", ok(b'{"ASSETS":[{"URI":"ad.mp4","DURATION":5}]}', "application/json"))
+    origin.on(f"{live.prefix}/ads/ad.mp4", ok(b"the advertisement", "video/mp4"))
 
 
 def all_urls(player):
     """Those of urls_of(), and what the playlists refer to besides."""
-    urls = urls_of(player)
-    key = re.search(r'#EXT-X-KEY:[^\n]*URI="([^"]+)"', fetch(player.media_url).text).group(1)
-    data = re.search(r'#EXT-X-SESSION-DATA:[^\n]*URI="([^"]+)"', player.multivariant.text).group(1)
-    return {**urls, "key": urljoin(player.media_url, key), "data": urljoin(player.url, data)}
+    text = fetch(player.media_url).text
+
+    def named(tag, attribute, of, base):
+        return urljoin(base, re.search(f'#{tag}:[^\n]*{attribute}="([^"]+)"', of).group(1))
+
+    assets = named("EXT-X-DATERANGE", "X-ASSET-LIST", text, player.media_url)
+    asset = urljoin(assets, json.loads(fetch(assets).body)["ASSETS"][0]["URI"])
+    return {**urls_of(player), "key": named("EXT-X-KEY", "URI", text, player.media_url), "assets": assets, "asset": asset,
+            "data": named("EXT-X-SESSION-DATA", "URI", player.multivariant.text, player.url)}
 
 
 def test_every_kind_of_url_is_refused_without_the_entitlement(paid):
@@ -211,6 +220,19 @@ def test_an_operators_token_names_no_owner_of_a_paid_channel(paid):
     paid.start({"api": {"operator_token": "operator-token-of-the-test"}}, offers=False)
     answer = request_access(paid.event, token="operator-token-of-the-test", channel="cup", account="ann", device="TV", client="127.0.0.1")
     assert answer.status == 403 and answer.json["type"] == REQUIRED, (answer, answer.body)
+
+
+def test_a_warm_up_of_a_paid_channel_fills_the_node_and_opens_it_to_nobody(paid):
+    paid.start()
+    player = paid.watch(paid.owner("ann"))
+    segment = player.playlist.segments[0]
+    epoch = re.search(r"tl=([a-z0-9]+)\.r", segment.uri).group(1)
+    ctl_of(paid.event.balancer, "warm", "--nodes", "stadium", f"cup/{epoch}/v1/{paid.live.name_of(segment.msn)}")
+    paid.event.wait_stored("stadium", 1)
+    asked = paid.event.origin.count(paid.live.path_of("v1", segment.msn))
+    player.play(segment.msn, paid.live.bytes_of("v1", segment.msn))
+    assert paid.event.origin.count(paid.live.path_of("v1", segment.msn)) == asked == 1
+    assert problem_at(f"{paid.event.url('stadium')}/media/cup/{epoch}/v1/{paid.live.name_of(segment.msn)}") == "/problems/link-invalid"
 
 
 def test_a_channel_that_has_a_large_file_serves_all_of_it_from_a_node(paid):
