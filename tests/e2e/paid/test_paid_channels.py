@@ -227,6 +227,7 @@ def test_a_warm_up_of_a_paid_channel_fills_the_node_and_opens_it_to_nobody(paid)
     player = paid.watch(paid.owner("ann"))
     segment = player.playlist.segments[0]
     epoch = re.search(r"tl=([a-z0-9]+)\.r", segment.uri).group(1)
+    wait_until(lambda: paid.event.balancer.metrics().sum("tribune_balancer_news_questions_total", result="accepted") >= 1, 5, "the node listens")
     ctl_of(paid.event.balancer, "warm", "--nodes", "stadium", f"cup/{epoch}/v1/{paid.live.name_of(segment.msn)}")
     paid.event.wait_stored("stadium", 1)
     asked = paid.event.origin.count(paid.live.path_of("v1", segment.msn))
