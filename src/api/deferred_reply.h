@@ -10,7 +10,7 @@
 
 namespace tribune::api {
 
-/// Copies share one exchange. Made on the exchange's worker; reply() from any thread.
+/// Copies share one exchange. Made on the exchange's worker; reply() and resume() from any thread.
 class DeferredReply {
  public:
   DeferredReply(net::EventLoop& loop, std::unique_ptr<net::Exchange> exchange)

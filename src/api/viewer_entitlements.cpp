@@ -39,6 +39,16 @@ std::optional<std::int64_t> claimed_until(const contracts::AccountClaims& claims
 
 }  // namespace
 
+namespace {
+
+http::Response store_silent(const http::Request&) {
+  auto response = http::problem(http::problems::overloaded, "the store of the accounts does not answer");
+  response.headers.add("Retry-After", "2");
+  return response;
+}
+
+}  // namespace
+
 /// The accounts of one check, each of which is looked up once. It answers when the last one is known.
 class ViewerEntitlements::Batch : public std::enable_shared_from_this<Batch> {
  public:
@@ -101,7 +111,7 @@ class ViewerEntitlements::Batch : public std::enable_shared_from_this<Batch> {
   http::Response response() {
     if (has_failed_) {
       owner_.failed_.add();
-      return http::problem(http::problems::overloaded, "the store of the accounts does not answer");
+      return store_silent({});
     }
     if (check_.wants_offers) answer_.offers = owner_.offers();
     owner_.answered_.add();
@@ -196,24 +206,33 @@ void ViewerEntitlements::identify(runtime::Worker& worker, std::unique_ptr<net::
     if (until) made.entitled = contracts::EntitledDevice{claims->account, claims->device, *until};
     reply.resume([made = std::move(made), go_on](auto still) { go_on(std::move(still), made); });
   };
+  const bool is_paid = listed_as_paid(request.channel);
   // A store that does not answer keeps nobody from watching what the token names.
-  service_.devices(claims->account, [this, claims, request = std::move(request), reply,
-                                     finish](Devices devices) mutable {
-    if (!devices) {
-      const auto until = claimed_until(*claims, request.channel, clock_.wall_now());
-      return finish(std::move(request), until);
-    }
+  const auto finish_by_claims = [this, claims, reply, finish, is_paid](contracts::AccessRequest made) {
+    const auto until = claimed_until(*claims, made.channel, clock_.wall_now());
+    if (is_paid && !until && claims->has_more_channels) return reply.reply(store_silent);
+    finish(std::move(made), until);
+  };
+  service_.devices(claims->account, [=, this, request = std::move(request)](Devices devices) mutable {
+    if (!devices) return finish_by_claims(std::move(request));
     const auto* device = find_device(*devices, claims->device);
     if (!device)
       return reply.reply([](const http::Request& r) { return problem_of(r, {accounts::Refusal::logged_out, "", {}}); });
     request.device = device->name;
-    shop_.entitlements(claims->account, [this, claims, request = std::move(request), finish](Owned owned) mutable {
-      const auto now = clock_.wall_now();
-      const auto until =
-          owned ? watched_until(*owned, request.channel, now) : claimed_until(*claims, request.channel, now);
+    if (!is_paid) return finish(std::move(request), std::nullopt);
+    shop_.entitlements(claims->account, [=, this, request = std::move(request)](Owned owned) mutable {
+      if (!owned) return finish_by_claims(std::move(request));
+      const auto until = watched_until(*owned, request.channel, clock_.wall_now());
       finish(std::move(request), until);
     });
   });
+}
+
+bool ViewerEntitlements::listed_as_paid(std::string_view channel) const {
+  const auto pages = pages_.get();
+  const auto& channels = pages->channels;
+  return std::any_of(channels.begin(), channels.end(),
+                     [&](const ListedChannel& listed) { return listed.id == channel && listed.is_paid; });
 }
 
 }  // namespace tribune::api

@@ -46,6 +46,7 @@ class ViewerEntitlements {
   void check(runtime::Worker&, std::unique_ptr<net::Exchange>);
   base::Result<contracts::EntitlementCheck> authenticated(const http::Request&) const;
   contracts::ChannelOffers offers() const;
+  bool listed_as_paid(std::string_view channel) const;
   http::Response answer_with_verdicts(const std::string& nonce, const contracts::EntitlementAnswer&) const;
 
   accounts::AccountService& service_;

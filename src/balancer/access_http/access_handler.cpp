@@ -116,12 +116,11 @@ http::Response AccessHandler::open(const AccessRequest& request, const EventView
     claim = claim_of(*ticket);
     if (owner.account.empty()) owner = std::move(ticket->owner);  // polled by a client that does not know the account
   }
-  if (request.entitled) owner.entitled = request.entitled;
-  if (channel->access == contracts::ChannelAccess::free) {
-    owner.entitled.reset();
-  } else if (!is_in_effect(owner.entitled, clock_.wall_now())) {
+  if (request.entitled) owner.entitled = request.entitled;  // the api has just looked
+  if (channel->access == contracts::ChannelAccess::free) owner.entitled.reset();
+  if (auto refusal = refusal_of(request, *channel, owner, claim)) {
     refused_.add();
-    return paid_access_.purchase_required(channel->id);
+    return std::move(*refusal);
   }
   if (!has_lane(*channel, request.lane))
     return http::problem(http::problems::bad_request, "no lane has the name \"" + request.lane + "\"");
@@ -137,13 +136,23 @@ http::Response AccessHandler::open(const AccessRequest& request, const EventView
   routing_request.client = request.client;
   routing_request.channel = channel->id;
   if (contracts::is_id(request.cache)) routing_request.named = request.cache;
-  routing_request.may_use_origin = channel->fallback == contracts::Fallback::origin;
+  routing_request.may_use_origin = router_.may_use_origin(*channel);
   const auto decision =
       decide(admission_, router_, visitor, routing_request, claim ? &*claim : nullptr, view.session_idle);
   if (const auto* got_in = std::get_if<access::Granted>(&decision))
     return granted(request, view, *channel, *got_in, owner);
   if (const auto* waits = std::get_if<access::Queued>(&decision)) return queued(request, view, *channel, *waits, owner);
   return refused(*channel, std::get<access::Refused>(decision));
+}
+
+/// Of a viewer of a paid channel. A ticket contains what was true when it was issued, so its session is checked.
+std::optional<http::Response> AccessHandler::refusal_of(const AccessRequest& request, const contracts::Channel& channel,
+                                                        const contracts::Owner& owner,
+                                                        const std::optional<access::TicketClaim>& claim) {
+  if (channel.access == contracts::ChannelAccess::free) return std::nullopt;
+  if (!request.entitled && claim) return paid_access_.check(channel, claim->session, owner).refusal;
+  if (is_in_effect(request.entitled, clock_.wall_now())) return std::nullopt;
+  return paid_access_.purchase_required(channel.id);
 }
 
 bool AccessHandler::has_lane(const contracts::Channel& channel, std::string_view name) const {
@@ -169,7 +178,7 @@ http::Response AccessHandler::granted(const AccessRequest& request, const EventV
   }
   if (contracts::is_id(request.cache)) pins_.prefer(granted.session, request.cache);
   if (links == contracts::LinksMode::direct && granted.is_new) pins_.begin(granted.session);
-  if (owner.entitled) paid_access_.sessions().open(granted.session, channel.id, *owner.entitled);
+  if (request.entitled && owner.entitled) paid_access_.sessions().open(granted.session, channel.id, *request.entitled);
   granted_.add();
   base::json::Writer w;
   w.begin_object().member("status", "granted").member("channel", channel.id).member("session", token);
@@ -182,7 +191,7 @@ http::Response AccessHandler::queued(const AccessRequest& request, const EventVi
                                      const contracts::Owner& owner) {
   const auto now = clock_.wall_now();
   auto ticket = request.pass;
-  if (ticket.empty() || queued.is_new) {
+  if (ticket.empty() || queued.is_new || request.entitled) {  // a renewed entitlement is in a new text of the ticket
     const auto links = links_for(channel, request.user_agent, view.direct_players);
     ticket = contracts::write_ticket(*view.keys, ticket_for(channel.id, queued.ticket, links, now, owner), now);
   }

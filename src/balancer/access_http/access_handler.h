@@ -10,6 +10,7 @@
 //
 // All are 200, with Retry-After where the client should retry. A faulty request gets a 403 or 429 problem.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,8 @@ class AccessHandler {
                         const access::Queued&, const contracts::Owner&);
   http::Response refused(const contracts::Channel&, const access::Refused&);
   http::Response stop(const contracts::AccessRequest&, const EventView&);
+  std::optional<http::Response> refusal_of(const contracts::AccessRequest&, const contracts::Channel&,
+                                           const contracts::Owner&, const std::optional<access::TicketClaim>&);
   bool has_lane(const contracts::Channel&, std::string_view name) const;
   bool end(access::SessionId, contracts::AccessRequest::Action how);
   /// Removes the pins and the routing of a session that has ended.

@@ -108,7 +108,7 @@ http::Response ReportHandler::route(const contracts::AccessRequest& request, con
   routing_request.claims = &claims;
   routing_request.session = reporter ? reporter->token.session : 0;
   routing_request.is_advice = !reporter;
-  routing_request.may_use_origin = channel.fallback == contracts::Fallback::origin;
+  routing_request.may_use_origin = router_.may_use_origin(channel);
   if (reporter) {
     auto verdict = paid_access_.check(channel, reporter->token.session, reporter->token.owner);
     if (verdict.refusal) return std::move(*verdict.refusal);

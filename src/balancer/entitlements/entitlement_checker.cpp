@@ -51,8 +51,9 @@ void EntitlementChecker::tick() {
   const auto known = age();
   age_seconds_.set(known && is_on ? std::chrono::duration<double>(*known).count() : 0);
   if (!is_on || fetch_) return;
-  auto due = sessions_.due();
-  due_.insert(due_.end(), std::make_move_iterator(due.begin()), std::make_move_iterator(due.end()));
+  auto urgent = sessions_.urgent();
+  due_.insert(due_.begin(), std::make_move_iterator(urgent.begin()), std::make_move_iterator(urgent.end()));
+  if (due_.empty()) due_ = sessions_.due();
   const bool is_silent = !known || *known >= kOffersPeriod;  // without sessions the offers alone are asked for
   if (!due_.empty() || is_silent) ask();
 }
@@ -66,9 +67,8 @@ void EntitlementChecker::ask() {
   const auto count = std::min(due_.size(), contracts::kMaxCheckedViewers);
   for (std::size_t i = 0; i < count; ++i) {
     asked_.push_back(due_[i].session);
-    check_.viewers.push_back(std::move(due_[i].viewer));
+    check_.viewers.push_back(due_[i].viewer);
   }
-  due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(count));
   auto request = request_to(*api, contracts::kEntitlementCheckPath, contracts::to_json(check_), clock_.wall_now());
   request.deadlines = {1s, 4s, 4s, 1, 6s};
   request.max_body_bytes = contracts::kMaxEntitlementAnswerBytes;
@@ -100,6 +100,7 @@ base::Status EntitlementChecker::verify(const AccountsApi& api, const net::Whole
 
 void EntitlementChecker::apply(const AccountsApi& api, contracts::EntitlementAnswer answer) {
   for (std::size_t i = 0; i < asked_.size(); ++i) sessions_.apply(asked_[i], answer.viewers[i]);
+  due_.erase(due_.begin(), due_.begin() + static_cast<std::ptrdiff_t>(asked_.size()));
   if (answer.offers) {
     Offers offers;
     for (auto& [channel, products] : *answer.offers) offers.emplace(std::move(channel), std::move(products));
@@ -112,11 +113,9 @@ void EntitlementChecker::apply(const AccountsApi& api, contracts::EntitlementAns
   answered_at_ = asked_at_;
 }
 
-/// Sessions that could not be checked stay as they are; they are due again within a period.
+/// Sessions that could not be checked stay as they are, and are asked about again in the next second.
 void EntitlementChecker::fail(const AccountsApi& api, const std::string& why) {
   failed_.add();
-  for (const auto session : asked_) sessions_.check_again(session);
-  for (const auto& check : std::exchange(due_, {})) sessions_.check_again(check.session);
   if (std::exchange(failure_, why) != why)
     log_.warning("balancer", "entitlements_unknown", {{"url", api.url}, {"error", why}});
 }

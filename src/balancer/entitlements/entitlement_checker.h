@@ -68,7 +68,7 @@ class EntitlementChecker {
 
   // Used on the worker's loop only.
   runtime::Worker* worker_ = nullptr;
-  std::vector<SessionEntitlements::DueCheck> due_;  // not asked yet
+  std::vector<SessionEntitlements::DueCheck> due_;  // not answered yet
   std::vector<access::SessionId> asked_;            // in the order of check_.viewers
   contracts::EntitlementCheck check_;               // being answered
   base::SteadyTime asked_at_{};

@@ -152,6 +152,11 @@ NodeList SessionRouter::nodes_to_ping(const RoutingRequest& request) const {
   return list;
 }
 
+bool SessionRouter::may_use_origin(const contracts::Channel& channel) const {
+  if (channel.fallback != contracts::Fallback::origin) return false;
+  return channel.access == contracts::ChannelAccess::free || nodes_.is_without_usable_node();
+}
+
 bool SessionRouter::knows_group(std::string_view group) const { return nodes_.table()->find_group(group) != nullptr; }
 
 void SessionRouter::record_admission(const RoutingRequest& request, const NodeProposal& proposal,

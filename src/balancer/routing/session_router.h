@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/sharded.h"
+#include "contracts/event.h"
 
 namespace tribune::balancer {
 
@@ -88,6 +89,9 @@ class SessionRouter {
   Standings standings(const RoutingRequest&, std::size_t most, bool steers);
   /// The nodes that the client should ping, the best first. Changes nothing.
   NodeList nodes_to_ping(const RoutingRequest&) const;
+  /// Whether links of the channel may lead to its origin. To that of a paid channel, which asks nobody for a session,
+  /// only while no node is usable, whatever a client reports.
+  bool may_use_origin(const contracts::Channel&) const;
   /// Whether a group has this name.
   bool knows_group(std::string_view) const;
   void release(access::SessionId);

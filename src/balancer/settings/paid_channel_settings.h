@@ -7,10 +7,10 @@
 
 namespace tribune::balancer {
 
-/// Values; immutable once read. With the defaults a session ends within 45 s of a refund.
+/// Values; immutable once read. With the defaults a session ends within a minute.
 struct PaidChannelSettings {
   std::chrono::milliseconds check_period{10'000};
-  std::chrono::milliseconds await_renewal{10'000};
+  std::chrono::milliseconds await_renewal{20'000};
   std::chrono::milliseconds ending_time{30'000};
 };
 

@@ -52,8 +52,12 @@ http::Response SteeringHandler::answer(std::string_view channel, const http::Req
   const auto query = parse_steering_query(request.query);
   const auto token = session_of(query, *known, *view);
   const auto session = token.session;
-  if (auto verdict = paid_access_.check(*known, session, token.owner); verdict.refusal)
-    return std::move(*verdict.refusal);
+  if (known->access == contracts::ChannelAccess::paid && !token.owner.entitled)
+    return paid_access_.purchase_required(known->id);
+  // A manifest has nothing of the channel, so a session that does not watch is not looked up.
+  if (session != 0 && admission_.is_watching(session))
+    if (auto verdict = paid_access_.check(*known, session, token.owner); verdict.refusal)
+      return std::move(*verdict.refusal);
   const auto claims = read_claims(request.headers, request.query, *view->keys,
                                   {view->receipt_lifetime, view->event->clock_skew}, clock_.wall_now());
   const auto pinned = session != 0 ? pins_.last_node(session) : std::string();
@@ -63,7 +67,7 @@ http::Response SteeringHandler::answer(std::string_view channel, const http::Req
   routing_request.claims = &claims;
   routing_request.pinned = pinned;
   routing_request.session = session;
-  routing_request.may_use_origin = known->fallback == contracts::Fallback::origin;
+  routing_request.may_use_origin = router_.may_use_origin(*known);
   const auto standings = router_.standings(routing_request, kMostPathways, session != 0);
 
   auto manifest = manifest_for(query, order_of(standings.groups, routing_request.may_use_origin));

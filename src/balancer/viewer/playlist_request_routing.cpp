@@ -18,7 +18,7 @@ RoutingRequest PlaylistRequestFlow::routing_request(const Viewer& viewer) const 
   request.session = viewer.token.session;
   request.is_counted = viewer.is_counted;
   request.pathway = viewer.pathway;
-  request.may_use_origin = viewer.channel->fallback == contracts::Fallback::origin;
+  request.may_use_origin = parts_.router.may_use_origin(*viewer.channel);
   return request;
 }
 

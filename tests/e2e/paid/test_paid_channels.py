@@ -272,3 +272,46 @@ def test_of_two_players_with_one_url_in_two_networks_the_later_one_is_refused(pa
     first.refresh()
     msn = paid.live.next_msn - 1
     first.play(msn, paid.live.bytes_of("v1", msn))
+
+
+def test_a_ticket_keeps_no_session_alive_after_a_refund(paid):
+    paid.start({"access": {"max_sessions": 1, "refresh": "1s", "restart_grace": "1s", "reservation": "20s"}})
+    first = paid.session_of(paid.owner("bob"))
+    ann = paid.owner("ann")
+    ticket = {"ticket": paid.request_access(ann).json["ticket"]}
+    assert paid.api.get(f"/api/v1/access/{first}", method="DELETE").status == 200
+    granted = wait_until(lambda: (answer := paid.request_access(None, **ticket)).json["status"] == "granted" and answer, 10, "ann's turn")
+    player = paid.player(granted.json["session"]).open()
+    player.refresh()
+    refund(paid, "ann")
+
+    def is_refused():
+        """Each poll of the ticket names the session again."""
+        paid.request_access(None, **ticket)
+        return player.try_refresh().status == 403
+    wait_until(is_refused, 10, "the session ends although its ticket is polled")
+    answer = paid.request_access(None, **ticket)
+    assert answer.status == 403 and answer.json["type"] in (ENDED, "/problems/session-ended"), (answer, answer.body)
+
+
+def test_sessions_that_were_kept_in_reserve_end_with_the_first_one(paid):
+    paid.start({"balancer": {"session_idle": "1s"}})
+    owner = paid.owner("ann")
+    sessions = [paid.session_of(owner) for _ in range(4)]
+    player = paid.player(sessions[0]).open()
+    player.refresh()
+    wait_until(lambda: paid.event.balancer.admin("/queues").json["access"]["sessions"] <= 1, 10, "the others lapse")
+    refund(paid, "ann")
+    paid.wait_refused(player)
+    for session in sessions[1:]:
+        assert problem_at(f"{paid.event.balancer.url}/live/cup/index.m3u8?session={session}") == ENDED
+
+
+def test_a_client_gets_no_origin_of_a_paid_channel_by_saying_that_it_reaches_no_cache(paid):
+    paid.start(channel={"fallback": "origin"})
+    session = paid.session_of(paid.owner("ann"))
+    player = paid.player(session).open()
+    player.refresh()
+    report = paid.api.get("/api/v1/caches/pings", method="POST", body=json.dumps({"channel": "cup", "session": session, "reachable": []}).encode())
+    assert report.status == 200 and report.json["reason"] != "origin", (report, report.body)
+    assert fetch(player.playlist.segments[-1].uri).header("Location").startswith(paid.event.url("stadium"))
