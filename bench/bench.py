@@ -47,9 +47,10 @@ class Tribune:
     def __init__(self, binary, folder, origin, core):
         source = f"{origin.url}/live.m3u8"
         node_port = servers.free_port()
-        channels = [{"id": "bench", "source": source, "links": "direct"}, {"id": "bench-redirect", "source": source, "links": "redirect"}]
+        channels = [{"id": "bench", "source": source, "links": "direct"}, {"id": "bench-redirect", "source": source, "links": "redirect"},
+                    {"id": "bench-paid", "source": source, "access": "paid"}]
         self.balancer = servers.tribune(binary, "tribune balancer", folder, core, lambda _: {
-            "event": {"keys": servers.KEYS, "channels": channels},
+            "event": {"keys": servers.KEYS, "channels": channels, **servers.SILENT_ACCOUNTS},
             "balancer": {"state_dir": str(folder / "balancer"), "nodes": [{"id": "node", "url": f"http://127.0.0.1:{node_port}"}]},
         })
         self.node = servers.tribune(binary, "tribune cache node", folder, core, lambda _: {
@@ -63,7 +64,10 @@ class Tribune:
         self.playlist = self.media_playlist("bench")
         self.playlist_body = servers.get(self.playlist)[2]
         self.segment = self.last_segment(self.playlist)
-        self.redirect = self.last_segment(self.media_playlist("bench-redirect"))
+        self.redirect_playlist = self.media_playlist("bench-redirect")
+        self.redirect = self.last_segment(self.redirect_playlist)
+        self.paid_playlist = self.media_playlist("bench-paid", "?session=" + servers.paid_session(self.balancer.url, "bench-paid"))
+        self.paid_redirect = self.last_segment(self.paid_playlist)
         # The first request fills the cache; the second one is a hit.
         bodies = [servers.get(self.segment)[2] for _ in range(2)]
         assert len(bodies[1]) == servers.SEGMENT_BYTES and bodies[0] == bodies[1]
@@ -72,8 +76,8 @@ class Tribune:
     def multivariant(self, channel):
         return f"{self.balancer.url}/live/{channel}/index.m3u8"
 
-    def media_playlist(self, channel):
-        url = self.multivariant(channel)
+    def media_playlist(self, channel, query=""):
+        url = self.multivariant(channel) + query
         return urljoin(url, [line for line in servers.get(url)[2].decode().splitlines() if line and line[0] != "#"][0])
 
     def last_segment(self, playlist):
@@ -121,7 +125,10 @@ def bench(options, folder):
         print(f"playlist of {len(tribune.playlist_body)} bytes", flush=True)
         playlist = run_table([
             Case("Tribune balancer, a session's live playlist", tribune.balancer, tribune.playlist),
+            Case("Tribune balancer, the same with redirect links", tribune.balancer, tribune.redirect_playlist),
+            Case("Tribune balancer, the same of a paid channel", tribune.balancer, tribune.paid_playlist),
             Case("Tribune balancer, 307 of a segment", tribune.balancer, tribune.redirect),
+            Case("Tribune balancer, 307 of a paid channel", tribune.balancer, tribune.paid_redirect),
             Case("nginx, static file", static, static.url + "/viewer.m3u8"),
             Case("nginx, static file, open_file_cache", opened, opened.url + "/viewer.m3u8"),
             Case("nginx, proxy_cache hit", cache, cache.url + "/viewer.m3u8"),

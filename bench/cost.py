@@ -4,9 +4,6 @@ The cases: a live playlist of a session with direct links (playlist) and with re
 (of a paid channel: paid 307), the admission of a new viewer and a heartbeat of a node at the balancer; a segment in the cache at a cache node. bench/costs.json keeps the figures. The kernel's work, such as sending, is not counted.
 """
 import argparse
-import base64
-import hashlib
-import hmac
 import json
 import os
 import re
@@ -161,25 +158,14 @@ class ScriptedNode:
             "stored_bytes": 1 << 32, "max_bytes": 1 << 40, "disk_free_bytes": 1 << 40, "requests": 1000, "failures": 0, "failures_by_origin": 0,
             "failures_by_origin_status": 0, "origin_asks": 10, "origin_failures": 0, "peer_asks": 0, "peer_failures": 0, "memory": "plenty",
             "descriptors": 1100, "max_descriptors": 20_000, "channels": {"direct": 1000.5, "redirect": 234.5}}).encode()
-        return signed_post(self.PATH, now, body)
+        return post(self.PATH, body)
 
 
-def signed_post(path, now, body):
-    """A request of a process of the event, signed as contracts/signed_body.h defines it; `now`: in ms since 1970."""
-    key = servers.KEYS[0]
-    own = hmac.new(key["secret"].encode(), b"tribune:heartbeat", hashlib.sha256).digest()
-    mac = hmac.new(own, f"POST {path}\n{now}\n".encode() + body, hashlib.sha256).digest()[:16]
-    signature = f"{key['id']}.{now}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
-    head = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": len(body), "X-Tribune-Signature": signature}
+def post(path, body):
+    """A signed request of a process of the event."""
+    head = {"Host": "127.0.0.1", "Content-Length": len(body), **servers.signed_fields("POST", path, body)}
     fields = "".join(f"{name}: {value}\r\n" for name, value in head.items())
     return f"POST {path} HTTP/1.1\r\n{fields}\r\n".encode() + body
-
-
-def paid_session(link):
-    """The session of an account that owns the channel `paid`, as the api opens it."""
-    body = json.dumps({"action": "open", "channel": "paid", "client": "127.0.0.1", "account": "0000000000000001", "device": "phone",
-                       "entitled": {"account": "0000000000000001", "device": "0000000000000002", "until": 0}}).encode()
-    return json.loads(link.ask(signed_post("/internal/v1/access", int(time.time() * 1000), body), 200)[1])["session"]
 
 
 def write_source(www):
@@ -200,8 +186,7 @@ def balancer_sections(origin, state_dir, node_url):
         "event": {"keys": servers.KEYS, "channels": [{"id": "direct", "source": source, "links": "direct"},
                                                      {"id": "redirect", "source": source, "links": "redirect"},
                                                      {"id": "paid", "source": source, "access": "paid"}],
-                  # Nobody answers there: sessions stay as they were opened.
-                  "accounts_url": "http://127.0.0.1:1", "account_keys": [{"id": "a1", "public_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]},
+                  **servers.SILENT_ACCOUNTS},
         # Each scope has a limit, so that each new viewer is compared with all of them. None is reached.
         "access": {"max_sessions": 100_000, "max_traffic_mbps": 1_000_000, "restart_grace": "0s",
                    "channels": [{"id": "direct", "max_sessions": 50_000, "max_traffic_mbps": 500_000}],
@@ -248,7 +233,7 @@ class Cases:
 
             beat()
             opened = {channel: f"{balancer.url}/live/{channel}/index.m3u8" for channel in ("direct", "redirect")}
-            opened["paid"] = f"{balancer.url}/live/paid/index.m3u8?session={paid_session(link)}"
+            opened["paid"] = f"{balancer.url}/live/paid/index.m3u8?session=" + servers.paid_session(balancer.url, "paid")
             playlists = {channel: uris(url, viewer.get(url, headers={"Host": "localhost"})[1])[0] for channel, url in opened.items()}
             listed = {channel: uris(url, viewer.get(url, headers={"Host": "localhost"})[1]) for channel, url in playlists.items()}
             if urlsplit(listed["direct"][0]).netloc != urlsplit(node.url).netloc or not listed["redirect"][0].startswith(balancer.url):

@@ -1,4 +1,7 @@
 """The servers under test, each a process pinned to one core, and the origin behind them."""
+import base64
+import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -24,6 +27,28 @@ def free_port():
 def get(url, headers=None):
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=10) as answer:
         return answer.status, answer.url, answer.read()
+
+
+def signed_fields(method, path, body):
+    """The fields of a request of a process of the event, as contracts/signed_body.h defines them."""
+    key, now = KEYS[0], int(time.time() * 1000)
+    own = hmac.new(key["secret"].encode(), b"tribune:heartbeat", hashlib.sha256).digest()
+    mac = hmac.new(own, f"{method} {path}\n{now}\n".encode() + body, hashlib.sha256).digest()[:16]
+    return {"Content-Type": "application/json", "X-Tribune-Signature": f"{key['id']}.{now}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"}
+
+
+# Of the section event, for paid channels: nobody answers there, so sessions stay as they were opened.
+SILENT_ACCOUNTS = {"accounts_url": "http://127.0.0.1:1", "account_keys": [{"id": "a1", "public_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}
+
+
+def paid_session(balancer_url, channel):
+    """The session of an account that owns the channel, as the api opens it at the balancer."""
+    path = "/internal/v1/access"
+    body = json.dumps({"action": "open", "channel": channel, "client": "127.0.0.1", "account": "0000000000000001", "device": "phone",
+                       "entitled": {"account": "0000000000000001", "device": "0000000000000002", "until": 0}}).encode()
+    request = urllib.request.Request(balancer_url + path, data=body, headers=signed_fields("POST", path, body))
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read())["session"]
 
 
 def end_at_signals(*numbers):

@@ -123,8 +123,10 @@ class Origin:
             self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        self.listener.close()
-        for connection in list(self.open_sockets):
+        with self.lock:   # a connection that is being accepted is cut, too
+            self.listener.close()
+            cut = list(self.open_sockets)
+        for connection in cut:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -143,9 +145,12 @@ class Origin:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
+                if listener.fileno() < 0:
+                    connection.close()
+                    return
                 self.connections += 1
                 number = self.connections
-            self.open_sockets.add(connection)
+                self.open_sockets.add(connection)
             threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
 
     def _serve(self, connection, number):
