@@ -175,3 +175,25 @@ TEST_CASE("two players with one session of a free channel are served") {
     }
   }
 }
+
+TEST_CASE(
+    "the steering manifest of a paid channel needs the entitlement, and looks up no session that does not watch") {
+  PaidChannel s;
+  auto next = std::make_shared<EventView>(*s.view.get());
+  auto event = std::make_shared<contracts::Event>(*next->event);
+  event->channels.back().steering = true;
+  next->event = event;
+  s.view.publish(next);
+  const auto status_for = [&](std::optional<contracts::EntitledDevice> device) {
+    contracts::Token token{"paid", 999, base::unix_seconds(s.clock.wall_now())};
+    token.owner = contracts::owner_of("ann", "Phone");
+    token.owner.entitled = device;
+    http::Request request;
+    request.query = "session=" + contracts::write_token(s.keys, token, s.clock.wall_now());
+    return s.steering.answer("paid", request).status;
+  };
+  CHECK(s.steering.answer("paid", {}).status == 403);
+  CHECK(status_for(std::nullopt) == 403);
+  CHECK(status_for(kPhone) == 200);
+  CHECK(s.entitlements.size() == 0);
+}

@@ -348,6 +348,7 @@ def test_objects_completed_before_a_kill_are_served_after_it_without_the_origin(
     node.kill()
     event.origin.refuse()
     node.start()
+    wait_until(node.is_ready, 5, "the node has the channel map, which may not have been on disk yet")
     for segment in playlist.segments:
         assert fetch(segment.uri).body == event.live.bytes_of("v1", segment.msn)
 
