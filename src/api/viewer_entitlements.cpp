@@ -37,10 +37,6 @@ std::optional<std::int64_t> claimed_until(const contracts::AccountClaims& claims
   return claims.expires;  // it is checked again long before
 }
 
-}  // namespace
-
-namespace {
-
 http::Response store_silent(const http::Request&) {
   auto response = http::problem(http::problems::overloaded, "the store of the accounts does not answer");
   response.headers.add("Retry-After", "2");
