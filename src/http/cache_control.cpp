@@ -19,7 +19,7 @@ bool is_token_byte(char c) {
   return is_alpha(c) || is_digit(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-/// Walks the list of directives; text that is neither a token nor a value is skipped up to the next comma.
+/// Walks the list of directives. A member that is no directive is kept as text.
 class DirectiveReader {
  public:
   explicit DirectiveReader(std::string_view text) : rest_(text) {}
@@ -27,6 +27,7 @@ class DirectiveReader {
   std::optional<Directive> next() {
     while (!rest_.empty()) {
       skip(" \t,");
+      const auto member = rest_;
       Directive directive{take_token(), std::nullopt};
       skip(" \t");
       if (!directive.name.empty() && rest_.starts_with('=')) {
@@ -37,10 +38,14 @@ class DirectiveReader {
       }
       const bool ends_well = rest_.empty() || rest_.front() == ',';
       skip_to_comma();
-      if (!directive.name.empty() && ends_well) return directive;
+      if (!directive.name.empty() && ends_well && !is_unclosed_) return directive;
+      malformed_.append(member.substr(0, member.size() - rest_.size())).append(",");
     }
     return std::nullopt;
   }
+
+  /// The members so far that are no directives, each with a comma.
+  const std::string& malformed() const { return malformed_; }
 
  private:
   void skip(std::string_view bytes) { rest_.remove_prefix(std::min(rest_.find_first_not_of(bytes), rest_.size())); }
@@ -67,13 +72,14 @@ class DirectiveReader {
     while (!rest_.empty()) {
       char c = rest_.front();
       rest_.remove_prefix(1);
-      if (c == '"') break;
+      if (c == '"') return value;
       if (c == '\\' && !rest_.empty()) {
         c = rest_.front();
         rest_.remove_prefix(1);
       }
       value += c;
     }
+    is_unclosed_ = true;
     return value;
   }
 
@@ -89,6 +95,8 @@ class DirectiveReader {
   }
 
   std::string_view rest_;
+  std::string malformed_;
+  bool is_unclosed_ = false;  // a quoted string lasts to the end of the field
 };
 
 CacheControl::Seconds delta_seconds(const std::optional<std::string>& value) {
@@ -145,6 +153,20 @@ struct FieldDirective {
 constexpr std::array kFieldLists{FieldDirective{"no-cache", &CacheControl::no_cache, &CacheControl::no_cache_fields},
                                  FieldDirective{"private", &CacheControl::is_private, &CacheControl::private_fields}};
 
+/// Directives that forbid something. They count in malformed text, too: a mistake of its author must not publish what
+/// it was meant to withhold.
+constexpr std::array kRestrictions{FlagDirective{"no-store", &CacheControl::no_store},
+                                   FlagDirective{"private", &CacheControl::is_private},
+                                   FlagDirective{"no-cache", &CacheControl::no_cache},
+                                   FlagDirective{"must-revalidate", &CacheControl::must_revalidate},
+                                   FlagDirective{"proxy-revalidate", &CacheControl::proxy_revalidate}};
+
+void apply_malformed(std::string_view text, CacheControl& result) {
+  for (const auto& word : field_names(text))
+    for (const auto& [name, member] : kRestrictions)
+      if (name == word) result.*member = true;
+}
+
 void apply(const Directive& directive, CacheControl& result) {
   for (const auto& [name, member] : kTimes) {
     if (name != directive.name || result.*member) continue;
@@ -169,6 +191,7 @@ CacheControl parse_cache_control(std::string_view value) {
   CacheControl result;
   DirectiveReader reader(value);
   while (const auto directive = reader.next()) apply(*directive, result);
+  apply_malformed(reader.malformed(), result);
   return result;
 }
 

@@ -12,9 +12,11 @@
 
 namespace tribune::http {
 
-/// Directives of requests and responses alike. Unknown directives and malformed text between commas are ignored. The
-/// first value of a repeated directive with a time counts (section 4.2.1). A time that is missing or not a number
-/// counts as zero, so that malformed freshness means stale; a time beyond 2^31 seconds counts as 2^31 (section 1.2.2).
+/// Directives of requests and responses alike. Unknown directives are ignored. Of malformed text between commas, such
+/// as a directive in quotes or a string without its closing quote, the words no-store, private, no-cache,
+/// must-revalidate and proxy-revalidate count as those directives, and everything else is ignored. The first value of a
+/// repeated directive with a time counts (section 4.2.1). A time that is missing or not a number counts as zero, so
+/// that malformed freshness means stale; a time beyond 2^31 seconds counts as 2^31 (section 1.2.2).
 struct CacheControl {
   using Seconds = std::chrono::seconds;
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
+#include "http/uri_bytes.h"
 #include "http/vary.h"
 
 namespace tribune::http {
@@ -27,6 +29,23 @@ bool names(const auto& list, std::string_view name) {
   return std::any_of(list.begin(), list.end(),
                      [&](std::string_view entry) { return equals_ignoring_case(entry, name); });
 }
+
+/// The members of Connection, parsed once: a message may have thousands of them.
+class ConnectionOptions {
+ public:
+  explicit ConnectionOptions(const Headers& message) {
+    for (auto& name : field_name_list(message.joined("Connection").value_or(""))) names_.insert(lower_case(name));
+  }
+  bool contain(std::string_view name) const { return !names_.empty() && names_.contains(lower_case(name)); }
+
+ private:
+  static std::string lower_case(std::string_view name) {
+    std::string text(name);
+    std::transform(text.begin(), text.end(), text.begin(), to_lower);
+    return text;
+  }
+  std::unordered_set<std::string> names_;
+};
 
 /// Status codes that this cache understands (must-understand, section 5.2.2.3).
 bool is_understood(int status) {
@@ -69,26 +88,23 @@ Storing decide_storing(Method method, const Headers& request, const StoredHead& 
                                                                                         : Storing::no_freshness;
 }
 
-bool is_connection_field(const Headers& message, std::string_view name) {
-  if (names(kConnectionFields, name)) return true;
-  const auto listed = message.joined("Connection");
-  return listed && names(field_name_list(*listed), name);
-}
+bool is_connection_field(std::string_view name) { return names(kConnectionFields, name); }
 
 Headers without_connection_fields(const Headers& message) {
+  const ConnectionOptions options(message);
   Headers kept;
   for (const auto& field : message.all())
-    if (!is_connection_field(message, field.name)) kept.add(field.name, field.value);
+    if (!is_connection_field(field.name) && !options.contain(field.name)) kept.add(field.name, field.value);
   return kept;
 }
 
 Headers storable_fields(const Headers& response) {
   const auto control = governing_directives(response).control;
   Headers kept;
-  for (const auto& field : response.all()) {
-    const bool withheld = names(control.no_cache_fields, field.name) || names(control.private_fields, field.name);
-    if (!withheld && !is_connection_field(response, field.name)) kept.add(field.name, field.value);
-  }
+  const auto lasting = without_connection_fields(response);
+  for (const auto& field : lasting.all())
+    if (!names(control.no_cache_fields, field.name) && !names(control.private_fields, field.name))
+      kept.add(field.name, field.value);
   return kept;
 }
 

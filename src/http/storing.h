@@ -29,9 +29,9 @@ std::string_view to_string(Storing);
 /// Section 3 for a final response to a request with this method and these fields.
 Storing decide_storing(Method, const Headers& request, const StoredHead& response, const FreshnessRules&);
 
-/// Fields that belong to one connection: those of RFC 9110 section 7.6.1 and those that Connection names.
-bool is_connection_field(const Headers& message, std::string_view name);
-/// The message's fields without connection fields.
+/// Whether the field belongs to one connection in every message (RFC 9110 section 7.6.1).
+bool is_connection_field(std::string_view name);
+/// The message's fields without connection fields, including those that Connection names.
 Headers without_connection_fields(const Headers&);
 /// The fields of a response that may be stored: no connection fields, none that no-cache="…" or private="…" names
 /// (section 5.2.2).

@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "http/date.h"
 #include "http/problem.h"
-#include "http/uri.h"
-#include "http/vary.h"
 #include "http/via.h"
 
 namespace tribune::http_cache {
@@ -14,34 +11,6 @@ namespace {
 
 constexpr std::uint64_t kUnsentHigh = 1 << 20;  // bound on the bytes that wait for a slow client
 constexpr std::uint64_t kUnsentLow = 256 << 10;
-constexpr std::uint64_t kAnyBody = 1ull << 50;
-constexpr std::size_t kMaxSettling = 256 << 10;  // bytes of a body that arrive with its head
-constexpr int kFirstError = 500;
-
-bool is_read(http::Method method) { return method == http::Method::get || method == http::Method::head; }
-
-/// The keys that a successful response to an unsafe method invalidates, for both schemes: the target, and the URIs in
-/// Location and Content-Location if they name the request's host or the origin.
-std::vector<std::string> invalidated_keys(const OriginRequest& asked, const std::string& origin,
-                                          const http::StoredHead& response) {
-  const auto& request = asked.request;
-  std::vector<std::string> keys;
-  const auto add = [&](std::string_view target) {
-    for (const auto* scheme : {"http", "https"}) keys.push_back(key_at(scheme, request.host, target));
-  };
-  for (const auto& base : {"http://" + request.host, "https://" + request.host, origin}) {
-    // Where the query is not valid in a URI, references resolve in the same way against the path alone.
-    auto target = http::parse_uri(base + asked.target);
-    if (!target) target = http::parse_uri(base + request.path);
-    if (!target) continue;
-    for (const auto& uri : http::invalidated_by(request.method, response.status, *target, response.headers)) {
-      const auto path = http::canonical_path(uri.path);
-      add((path ? *path : uri.path) + (uri.query.empty() ? "" : "?" + uri.query));
-    }
-  }
-  if (!keys.empty()) add(asked.target);
-  return keys;
-}
 
 bool is_conditional(const http::Headers& headers) {
   return headers.first("If-None-Match") || headers.first("If-Modified-Since") || headers.first("If-Match") ||
@@ -58,413 +27,342 @@ CacheRequest::CacheRequest(CacheRequestContext context, std::shared_ptr<const Ht
       request_(asked_.request),
       exchange_(std::move(exchange)),
       on_over_(std::move(on_over)),
-      key_(asked_.key) {}
-
-CacheRequest::~CacheRequest() {
-  drop_body();
-  if (revalidating_) context_.store.end_revalidation(revalidating_);
-}
+      key_(asked_.key),
+      variants_(request_.headers) {}
 
 void CacheRequest::begin() {
-  if (exchange_)
-    exchange_->on_gone([this] {
-      exchange_.reset();
-      // A response that may be stored is fetched to its end, for later requests. A waiting request ends when its
-      // callback runs.
-      if (fetch_ && !storing_ && !leads_) end();
-    });
+  exchange_->on_gone([this] {
+    exchange_.reset();
+    end();
+  });
   if (answered_without_lookup()) return end();
-  if (look() == Lookup::ask) ask_origin(why_);
+  look();
 }
 
 bool CacheRequest::answered_without_lookup() {
   if (!asked_.is_host_served) {
-    if (exchange_)
-      exchange_->reply(http::problem(http::problems::misdirected,
-                                     "The host of the request is not in the setting hosts of this cache."));
+    exchange_->reply(http::problem(http::problems::misdirected,
+                                   "The host of the request is not in the setting hosts of this cache."));
     return true;
   }
   if (http::via_names(request_.headers.joined("Via").value_or(""), settings_->id)) {
-    if (exchange_)
-      exchange_->reply(
-          http::problem(http::problems::bad_request, "Loop: the request already passed through this cache (Via)."));
+    exchange_->reply(
+        http::problem(http::problems::bad_request, "Loop: the request already passed through this cache (Via)."));
     return true;
   }
   if (!asked_.may_be_forwarded) {
-    if (exchange_) exchange_->reply({204, {{"Allow", "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"}}, {}});
+    exchange_->reply({204, {{"Allow", "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"}}, {}});
     return true;
   }
   return false;
 }
 
-void CacheRequest::revalidate(StoredResponsePtr stored) {
-  revalidating_ = stored;
-  stored_ = std::move(stored);
-  validates_ = true;
-  ask_origin(http::Forward::stale);
+void CacheRequest::look() {
+  if (!is_read(request_.method)) {
+    why_ = http::Forward::method;
+    return ask_alone();
+  }
+  find_stored();
+  if (answered_from_store()) return;
+  if (http::cache_control_of(request_.headers).only_if_cached) {
+    exchange_->reply(http::problem(http::problems::origin_timeout,
+                                   "No fresh response is stored, and the request accepts no other (only-if-cached)."));
+    return end();
+  }
+  if (may_share()) return ask_with_others();
+  ask_alone();
 }
 
 void CacheRequest::find_stored() {
-  bool others_exist = false;
-  stored_ = context_.store.find(key_, request_.headers, others_exist);
-  why_ = others_exist ? http::Forward::vary_miss : http::Forward::uri_miss;
-  if (stored_ && stored_->head.status >= kFirstError && error_lifetime_left(stored_->head).count() <= 0) {
+  auto found = context_.state.store.find(key_, variants_);
+  stored_ = std::move(found.response);
+  if (found.other) example_ = std::move(found.other);
+  if (stored_) example_ = stored_;
+  why_ = example_ && !stored_ ? http::Forward::vary_miss : http::Forward::uri_miss;
+  if (stored_ && is_expired_error(stored_->head)) {
     stored_.reset();
     why_ = http::Forward::stale;
   }
   if (stored_ && !covers(*stored_, request_.headers)) why_ = http::Forward::partial;
 }
 
-CacheRequest::Lookup CacheRequest::look() {
-  if (!is_read(request_.method)) {
-    why_ = http::Forward::method;
-    return Lookup::ask;
-  }
-  find_stored();
-  const bool usable = stored_ && why_ != http::Forward::partial;
-  if (usable) {
-    const auto reuse = http::decide_reuse(stored_->head, request_.headers, rules(), context_.clock.wall_now());
-    if (reuse != http::Reuse::validate) {
-      http::CacheStatus status{.hit = true, .ttl_seconds = ttl_of(stored_->head), .collapsed = has_waited_};
-      if (reuse == http::Reuse::stale_while_revalidate) {
-        if (context_.store.begin_revalidation(stored_)) context_.revalidate(asked_, stored_);
-      }
-      answer(stored_, std::move(status));
-      return Lookup::answered;
-    }
+bool CacheRequest::answered_from_store() {
+  validates_ = false;
+  if (!stored_ || why_ == http::Forward::partial) return false;
+  const auto reuse =
+      http::decide_reuse(stored_->head, request_.headers, freshness_rules(*settings_), context_.clock.wall_now());
+  if (reuse == http::Reuse::validate) {
     why_ = ttl_of(stored_->head) > 0 ? http::Forward::request : http::Forward::stale;
     validates_ = request_.method == http::Method::get;
+    return false;
   }
-  if (http::cache_control_of(request_.headers).only_if_cached) {
-    if (exchange_)
-      exchange_->reply(
-          http::problem(http::problems::origin_timeout,
-                        "No fresh response is stored, and the request accepts no other (only-if-cached)."));
-    end();
-    return Lookup::answered;
-  }
-  if (stored_ || has_waited_ || !may_share()) return Lookup::ask;
-  if (context_.coalescer.has_leader(key_)) {
-    has_waited_ = true;
-    context_.coalescer.wait(key_, [this, alive = std::weak_ptr(alive_)] {
-      if (alive.expired()) return;
-      if (!exchange_) return end();
-      if (look() == Lookup::ask) ask_origin(why_);
-    });
-    return Lookup::waits;
-  }
-  leads_ = true;
-  context_.coalescer.lead(key_);
-  return Lookup::ask;
+  if (reuse == http::Reuse::stale_while_revalidate) revalidate_in_background();
+  answer(stored_, {.hit = true, .ttl_seconds = ttl_of(stored_->head), .collapsed = has_looked_again_});
+  return true;
 }
 
-/// Whether the response to this request may serve other requests that are waiting for the same URI.
+/// One request revalidates, however many clients receive the stale response in the meantime. It is sent without the
+/// credentials of this client, because its response serves everybody.
+void CacheRequest::revalidate_in_background() {
+  FetchOrder order{asked_, stored_, true, false, true};
+  order.asked.request.method = http::Method::get;
+  order.asked.request.body.clear();
+  order.asked.request.headers.remove("Authorization");
+  const auto place = context_.state.running.join_or_lead({
+      key_,
+      order.asked.request.headers,
+      variants_,
+      stored_,
+      [](const StoredResponse&) { return true; },
+      [this] { return context_.state.store.find(key_, variants_).response != stored_; },
+  });
+  if (place.leads) context_.fetch(std::move(order), place.transfer);
+}
+
+/// Whether the response to this request may serve others, and theirs this one.
 bool CacheRequest::may_share() const {
   return request_.method == http::Method::get && !request_.headers.first("Range") &&
-         !request_.headers.first("Authorization") && !is_conditional(request_.headers) &&
-         !http::cache_control_of(request_.headers).no_store;
+         !request_.headers.first("Authorization") && !http::cache_control_of(request_.headers).no_store &&
+         !leaves_conditions_to_origin();
 }
 
-void CacheRequest::ask_origin(http::Forward why) {
-  why_ = why;
-  requested_ = context_.clock.wall_now();
-  net::FetchHandlers handlers;
-  handlers.on_head = [this](const net::FetchHead& head) { on_head(head); };
-  handlers.on_body = [this](std::string_view bytes) { return on_body(bytes); };
-  handlers.on_done = [this](base::Result<void> result) { on_done(std::move(result)); };
-  handlers.on_interim = [this](int status, const http::Headers& fields) {
-    if (exchange_) exchange_->interim(status, http::without_connection_fields(fields));
+/// Whether the origin evaluates the client's conditions. The response then serves this client only.
+bool CacheRequest::leaves_conditions_to_origin() const {
+  if (validates_ || !is_conditional(request_.headers)) return false;
+  return request_.headers.first("Authorization") || http::cache_control_of(request_.headers).no_store ||
+         context_.state.uncacheable.contains(key_, context_.clock.wall_now());
+}
+
+void CacheRequest::ask_with_others() {
+  const auto is_usable = [this](const StoredResponse& response) {
+    return !is_expired_error(response.head) &&
+           http::decide_reuse(response.head, request_.headers, freshness_rules(*settings_),
+                              context_.clock.wall_now()) != http::Reuse::validate;
   };
-  fetch_ = context_.client.start(fetch_request(), std::move(handlers));
-}
-
-net::FetchRequest CacheRequest::fetch_request() const {
-  net::FetchRequest fetch;
-  fetch.method = request_.method;
-  fetch.other_method = request_.other_method;
-  fetch.url = settings_->origin + request_.path;
-  fetch.target = asked_.target;
-  fetch.headers = request_.headers;
-  if (validates_) add_conditions(fetch.headers);
-  fetch.headers.add("Via", "1.1 " + settings_->id);
-  fetch.body = request_.body;
-  fetch.destinations.allowed_origins = {settings_->origin};
-  fetch.destinations.allow_special_addresses = true;  // the operator names the origin, and no redirect is followed
-  fetch.deadlines.connect = settings_->connect_timeout;
-  fetch.deadlines.first_byte = settings_->first_byte_timeout;
-  fetch.deadlines.total = settings_->total_timeout;
-  fetch.deadlines.low_speed_window = settings_->low_speed_window;
-  fetch.deadlines.low_speed_bytes = settings_->low_speed_bytes;
-  fetch.deadlines.stall = settings_->stall_timeout;
-  fetch.max_body_bytes = kAnyBody;
-  fetch.drops_surplus = true;
-  return fetch;
-}
-
-/// RFC 9111 section 4.3.1. The client's own conditions are evaluated here, against the origin's response.
-void CacheRequest::add_conditions(http::Headers& headers) const {
-  for (const auto* name :
-       {"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range"})
-    headers.remove(name);
-  if (const auto etag = stored_->head.headers.first("ETag")) headers.set("If-None-Match", *etag);
-  if (const auto modified = stored_->head.headers.first("Last-Modified")) headers.set("If-Modified-Since", *modified);
-}
-
-void CacheRequest::on_head(const net::FetchHead& head) {
-  http::StoredHead response{head.status, http::without_connection_fields(head.headers), requested_,
-                            context_.clock.wall_now()};
-  response.headers.remove("Content-Length");
-  if (!response.headers.first("Date")) response.headers.set("Date", http::format_date(response.received));
-  if (answered_without_body(response)) return;
-  apply_effects(response);
-  decide_storing(response, head);
-  if (leads_ && !storing_) release_waiting();
-  if (!exchange_ && !storing_) return end();  // no client, and nothing to store
-  // Bytes that violate the framing at the start of a body usually arrive with the head. The client then receives an
-  // error instead of a cut response.
-  settling_ = Settling{std::move(response), head.content_length};
-  settle_ = context_.loop.after(std::chrono::milliseconds{0}, [this] {
-    pass_head(false);
-    if (!exchange_ && !storing_) return end();
-    pass_body();
+  const auto place = context_.state.running.join_or_lead({
+      key_,
+      request_.headers,
+      variants_,
+      example_,
+      is_usable,
+      [&] {
+        const auto found = context_.state.store.find(key_, variants_).response;
+        return found && found != stored_ && !found->part && is_usable(*found);
+      },
   });
+  if (place.is_stored) return look();
+  if (!place.transfer) return ask_alone();
+  if (place.leads) {
+    auto asked = order();
+    asked.shared = true;
+    context_.fetch(std::move(asked), place.transfer);
+  }
+  follow(place.transfer, place.leads);
 }
 
-/// Answers from the store: after a 304, or after an error of the origin where a stale response may be served.
-bool CacheRequest::answered_without_body(const http::StoredHead& response) {
-  http::CacheStatus status{.forward = why_, .forward_status = response.status};
-  if (validates_ && response.status == 304) {
-    auto fresh = std::make_shared<StoredResponse>(*stored_);
-    fresh->head = http::freshened(stored_->head, response);
-    if (http::decide_storing(http::Method::get, request_.headers, fresh->head, rules()) == http::Storing::yes) {
-      context_.store.put(key_, fresh);
-      status.stored = true;
-    } else {
-      context_.store.invalidate(key_);
-    }
-    answer(fresh, std::move(status));
-    return true;
-  }
-  if (response.status < 500 || response.status == 501 || !may_serve_stale_for_error()) return false;
-  answer(stored_, std::move(status));
-  return true;
+void CacheRequest::ask_alone() {
+  auto transfer = std::make_shared<OriginTransfer>(request_.headers, false);
+  context_.fetch(order(), transfer);
+  follow(std::move(transfer), true);
 }
 
-/// The effect of a response on other stored responses (RFC 9111 sections 4.3.5 and 4.4).
-void CacheRequest::apply_effects(const http::StoredHead& response) {
-  if (request_.method == http::Method::head && response.status == 200 && stored_ && !stored_->part) {
-    const auto same = [&](const char* name) {
-      return response.headers.first(name).value_or("") == stored_->head.headers.first(name).value_or("");
-    };
-    if (!same("ETag") || !same("Last-Modified")) return context_.store.invalidate(key_);
-    auto fresh = std::make_shared<StoredResponse>(*stored_);
-    fresh->head = http::freshened(stored_->head, response);
-    context_.store.put(key_, std::move(fresh));
-    return;
-  }
-  if (is_read(request_.method)) return;
-  for (const auto& key : invalidated_keys(asked_, settings_->origin, response)) context_.store.invalidate(key);
+FetchOrder CacheRequest::order() const { return {asked_, stored_, validates_, leaves_conditions_to_origin(), false}; }
+
+void CacheRequest::follow(std::shared_ptr<OriginTransfer> transfer, bool leads) {
+  reader_ = transfer->read(
+      context_.loop, [this] { on_change(); }, leads);
 }
 
-void CacheRequest::decide_storing(const http::StoredHead& response, const net::FetchHead& head) {
-  auto as_whole = response;
-  std::optional<http::ContentRange> range;
-  if (request_.method == http::Method::get && response.status == 206) {
-    range = http::parse_content_range(response.headers.first("Content-Range").value_or(""));
-    if (!range || head.content_length != range->range.length()) return;
-    as_whole.status = 200;
-    as_whole.headers.remove("Content-Range");
+void CacheRequest::on_change() {
+  if (is_over_) return;
+  for (const auto& [status, fields] : reader_->take_interims()) {
+    exchange_->interim(status, fields);
+    if (is_over_) return;  // the client has left
   }
-  auto method = request_.method;
-  if (method == http::Method::post && response.status == 200 && http::explicit_lifetime(response)) {
-    // RFC 9110 section 9.3.3: a response to POST whose Content-Location says that it answers GET, too.
-    const auto location = response.headers.first("Content-Location");
-    const auto target = http::parse_uri(key_);
-    const auto named =
-        location && target
-            ? http::resolve(*target, *location)
-            : base::Result<http::Uri>(base::failure(base::ErrorKind::not_found, base::Fault::origin, ""));
-    if (named && named->text() == target->text()) method = http::Method::get;
-  }
-  if (http::decide_storing(method, request_.headers, as_whole, rules()) != http::Storing::yes) return;
-  // A cookie belongs to one client, unless the origin states an explicit lifetime.
-  if (response.headers.first("Set-Cookie") && !http::explicit_lifetime(response)) return;
-  if (response.status >= kFirstError && settings_->keep_errors.count() == 0) return;
-  if (head.ends_with_connection || head.content_length.value_or(0) > settings_->max_object_bytes) return;
-  storing_ = std::make_shared<StoredResponse>();
-  storing_->head = as_whole;
-  storing_->head.headers = http::storable_fields(as_whole.headers);
-  storing_->variant = http::variant_key(as_whole.headers, request_.headers);
-  if (range) {
-    storing_->part = range->range;
-    storing_->whole_length = range->whole_length;
-  }
+  const auto view = reader_->view();
+  if (view.phase == OriginTransfer::Phase::asking) return;
+  if (view.access != OriginTransfer::Access::open) return on_refused(view);
+  if (view.phase == OriginTransfer::Phase::failed) return on_failed(view);
+  if (view.phase == OriginTransfer::Phase::confirmed) return on_confirmed(view);
+  if (has_begun_ && tag_ && !continues_same_body(view)) return cut();
+  if (!has_begun_ && !began(view)) return;
+  pass_body(view.phase == OriginTransfer::Phase::whole);
 }
 
-/// Cache-Status says "stored" only if the whole body has arrived: a body that is still arriving may break off.
-void CacheRequest::pass_head(bool is_whole) {
-  settle_.cancel();
-  const auto settling = std::exchange(settling_, std::nullopt);
-  if (!exchange_ || !settling) return;
-  const auto& response = settling->response;
-  http::Response answer{response.status, response.headers, {}};
-  http::CacheStatus status{
-      .forward = why_, .forward_status = response.status, .stored = is_whole && storing_ && is_body_whole()};
-  answer.headers.add("Cache-Status", http::cache_status(settings_->id, status));
-  exchange_->note.cache = "miss";
-  const bool is_unchanged =
-      validates_ && response.status == 200 &&
-      http::evaluate(request_.headers, validators_of(response.headers)) == http::Precondition::not_modified;
-  if (is_unchanged) {
-    answer.status = 304;
-    exchange_->reply(std::move(answer));
-    exchange_.reset();
-    return;
-  }
-  exchange_->begin(std::move(answer), response.status == 204 || response.status == 304 ? std::optional<std::uint64_t>()
-                                                                                       : settling->length);
+/// The response belongs to another request.
+void CacheRequest::on_refused(const TransferReader::View& view) {
+  if (has_begun_) return go_on_alone(view);
+  if (view.head && view.head->is_verdict_on_one_request && !has_looked_again_) return look_again();
+  reader_.reset();
+  ask_alone();
 }
 
-/// Whether the received body has the length that the head states.
-bool CacheRequest::is_body_whole() const { return !storing_->part || body_.size() == storing_->part->length(); }
-
-net::Flow CacheRequest::on_body(std::string_view bytes) {
-  if (storing_ && reserve(bytes.size())) {
-    body_.append(bytes);
-    if (settling_ && body_.size() > kMaxSettling) pass_head(false);
-    if (!settling_) pass_body();
-    return net::Flow::go_on;
+/// A body that has begun is cut. Otherwise the client receives a stale response or, after a second attempt, an error.
+void CacheRequest::on_failed(const TransferReader::View& view) {
+  if (has_begun_) return cut();
+  const auto now = context_.clock.wall_now();
+  if (why_ != http::Forward::partial && may_serve_for_error(stored_, request_, *settings_, now)) {
+    if (view.failed_status) return answer(stored_, {.forward = why_, .forward_status = view.failed_status});
+    exchange_->note.cache = "stale";
+    return answer(stored_, {.hit = true, .ttl_seconds = ttl_of(stored_->head), .detail = "origin-failed"});
   }
-  if (std::exchange(storing_, nullptr)) release_waiting();
-  if (settling_ && body_.size() + bytes.size() <= kMaxSettling) {
-    body_.append(bytes);
-    return net::Flow::go_on;
-  }
-  if (settling_) pass_head(false);
-  pass_body();
-  if (!exchange_) {
-    end();
-    return net::Flow::go_on;
-  }
-  if (passed_ < body_.size() || exchange_->unsent() > kUnsentHigh) {
-    pass_body_when_drained();
-    return net::Flow::pause;
-  }
-  drop_body();
-  exchange_->write(std::string(bytes));
-  return net::Flow::go_on;
+  if (!reader_->leads() && !has_looked_again_) return look_again();
+  answer_failure(*view.error);
 }
 
-bool CacheRequest::reserve(std::size_t bytes) {
-  if (body_.size() + bytes > settings_->max_object_bytes ||
-      !context_.store.reserve_filling(bytes, settings_->max_filling_bytes))
+/// The origin confirmed the stored response.
+void CacheRequest::on_confirmed(const TransferReader::View& view) {
+  if (!reader_->leads() && !variants_.selects(*view.confirmed)) {
+    example_ = view.confirmed;
+    return look_again();
+  }
+  answer(view.confirmed,
+         {.forward = why_, .forward_status = 304, .stored = view.is_for_all, .collapsed = !reader_->leads()},
+         view.own_fields);
+}
+
+/// Begins the response, or answers without its body. Returns whether the body follows.
+bool CacheRequest::began(const TransferReader::View& view) {
+  const auto& head = *view.head;
+  const bool leads = reader_->leads();
+  if (!leads && !variants_.selects(*head.shared)) {
+    // It is known now by which fields the response varies: the next transfer is one of the same variant.
+    example_ = head.shared;
+    look_again();
     return false;
-  reserved_ += bytes;
+  }
+  const auto& source = leads ? head.own : head.shared->head;
+  http::Response answer{source.status, source.headers, {}};
+  if (!leads) answer.headers.set("Age", std::to_string(http::current_age(source, context_.clock.wall_now()).count()));
+  // "stored" only if the whole body has arrived: a body that is still arriving may break off.
+  const bool is_stored = leads && head.shared && view.phase == OriginTransfer::Phase::whole;
+  answer.headers.add(
+      "Cache-Status",
+      http::cache_status(settings_->id,
+                         {.forward = why_, .forward_status = source.status, .stored = is_stored, .collapsed = !leads}));
+  exchange_->note.cache = leads ? "miss" : "waited";
+  if (is_answered_by_conditions(answer)) return false;
+  has_begun_ = true;
+  const bool has_body = source.status != 204 && source.status != 304;
+  exchange_->begin(std::move(answer), has_body ? head.length : std::nullopt);
+  return !is_over_;
+}
+
+/// The origin was asked without the client's conditions (RFC 9110 section 13.2).
+bool CacheRequest::is_answered_by_conditions(http::Response& answer) {
+  const bool is_success = answer.status == 200 || answer.status == 206;
+  if (request_.method != http::Method::get || !is_success) return false;
+  const auto verdict = http::evaluate(request_.headers, validators_of(answer.headers));
+  if (verdict == http::Precondition::proceed) return false;
+  answer.status = verdict == http::Precondition::not_modified ? 304 : 412;
+  answer.headers.remove("Content-Range");
+  exchange_->reply(std::move(answer));
+  end();
   return true;
 }
 
-/// Writes the received body to this client. A client that reads slowly does not delay the requests that wait for the
-/// stored response.
-void CacheRequest::pass_body() {
-  while (exchange_ && passed_ < body_.size()) {
-    if (exchange_->unsent() > kUnsentHigh) return pass_body_when_drained();
-    auto piece = body_.substr(passed_, kUnsentLow);
-    passed_ += piece.size();
-    exchange_->write(std::move(piece));
+void CacheRequest::pass_body(bool is_whole) {
+  if (is_draining_) return;
+  while (exchange_->unsent() <= kUnsentHigh) {
+    auto bodies = reader_->take(kUnsentLow);
+    if (bodies.empty()) {
+      if (!is_whole) return;
+      exchange_->finish();
+      return end();
+    }
+    for (auto& body : bodies) {
+      write(std::move(body));
+      if (is_over_) return;
+    }
   }
-}
-
-void CacheRequest::pass_body_when_drained() {
-  if (std::exchange(is_draining_, true)) return;
+  is_draining_ = true;
   exchange_->when_drained(kUnsentLow, [this] {
     is_draining_ = false;
-    pass_body();
-    if (fetch_ && !storing_ && !is_draining_) fetch_->resume();
+    on_change();
   });
 }
 
-void CacheRequest::on_done(base::Result<void> result) {
-  if (!result) {
-    settling_.reset();
-    settle_.cancel();
-    drop_body();
-    answer_failure(result.error());
+void CacheRequest::write(http::Body body) {
+  const auto length = http::length_of(body);
+  const auto skipped = static_cast<std::size_t>(std::min(skip_, length));
+  skip_ -= skipped;
+  if (skipped == length) return;
+  if (auto* own = std::get_if<std::string>(&body)) own->erase(0, skipped);
+  if (auto* shared = std::get_if<base::BytesSlice>(&body)) {
+    shared->offset += skipped;
+    shared->length -= skipped;
+  }
+  written_ += length - skipped;
+  exchange_->write(std::move(body));
+}
+
+/// The body is too large to be shared, and this client has its beginning: a transfer of its own continues, if it is
+/// certain to have the same bytes.
+void CacheRequest::go_on_alone(const TransferReader::View& view) {
+  const auto tag = view.head->shared ? view.head->shared->head.headers.first("ETag") : std::nullopt;
+  if (!tag || !http::etags_match_strongly(*tag, *tag)) return cut();
+  tag_ = std::string(*tag);
+  skip_ = written_;
+  stored_.reset();
+  validates_ = false;
+  reader_.reset();
+  ask_alone();
+}
+
+bool CacheRequest::continues_same_body(const TransferReader::View& view) const {
+  return view.head->own.status == 200 &&
+         http::etags_match_strongly(*tag_, view.head->own.headers.first("ETag").value_or(""));
+}
+
+void CacheRequest::look_again() {
+  has_looked_again_ = true;
+  reader_.reset();
+  look();
+}
+
+void CacheRequest::answer(const StoredResponsePtr& stored, http::CacheStatus status, const http::Headers& own_fields) {
+  auto [head, body] = answer_from(*stored, request_, context_.clock.wall_now());
+  for (const auto& field : own_fields.all()) head.headers.remove(field.name);
+  for (const auto& field : own_fields.all()) head.headers.add(field.name, field.value);
+  head.headers.add("Cache-Status", http::cache_status(settings_->id, status));
+  if (exchange_->note.cache.empty()) exchange_->note.cache = status.collapsed ? "waited" : status.hit ? "hit" : "stale";
+  const auto& slices = body.slices();
+  if (slices.size() <= 1) {
+    if (!slices.empty()) head.body = slices.front();
+    exchange_->reply(std::move(head));
     return end();
   }
-  if (settling_) pass_head(true);
-  if (storing_)
-    store_response();
-  else
-    write_rest();
+  exchange_->begin(std::move(head), body.size());
+  if (request_.method != http::Method::head)
+    for (const auto& slice : slices)
+      if (exchange_) exchange_->write(slice);
   if (exchange_) exchange_->finish();
   end();
 }
 
-/// For a body that is not stored: writes the bytes that arrived while settling and are not written yet.
-void CacheRequest::write_rest() {
-  if (exchange_ && passed_ < body_.size()) exchange_->write(body_.substr(passed_));
-  drop_body();
-}
-
-void CacheRequest::store_response() {
-  const bool is_whole = is_body_whole();
-  storing_->body = base::share(std::move(body_));
-  const auto left = base::BytesSlice{storing_->body, passed_, storing_->body->size() - passed_};
-  if (is_whole) context_.store.put(key_, storing_->part ? combined(stored_, storing_) : storing_);
-  drop_body();
-  if (exchange_ && left.length != 0) exchange_->write(left);
-}
-
-void CacheRequest::drop_body() {
-  context_.store.release_filling(std::exchange(reserved_, 0));
-  storing_.reset();
-  body_ = {};
-  passed_ = 0;
-}
-
-void CacheRequest::answer(const StoredResponsePtr& stored, http::CacheStatus status) {
-  if (exchange_) {
-    auto response = answer_from(*stored, request_, context_.clock.wall_now());
-    response.headers.add("Cache-Status", http::cache_status(settings_->id, status));
-    exchange_->note.cache = status.hit ? (status.collapsed ? "waited" : "hit") : "stale";
-    exchange_->reply(std::move(response));
-  }
-  end();
-}
-
-/// The origin failed: a body that has begun is cut; otherwise the client receives a stale response or an error.
 void CacheRequest::answer_failure(const base::Error& error) {
-  if (!exchange_) return;
-  if (exchange_->note.cache == "miss") return exchange_.reset();
-  if (may_serve_stale_for_error()) {
-    auto response = answer_from(*stored_, request_, context_.clock.wall_now());
-    response.headers.add("Cache-Status", http::cache_status(settings_->id, {.hit = true,
-                                                                            .ttl_seconds = ttl_of(stored_->head),
-                                                                            .detail = "origin-failed"}));
-    exchange_->note.cache = "stale";
-    return exchange_->reply(std::move(response));
-  }
   exchange_->note.reason = base::to_string(error.kind);
   const bool is_late = error.kind == base::ErrorKind::timeout;
   exchange_->reply(
       http::problem(is_late ? http::problems::origin_timeout : http::problems::origin_broken,
                     is_late ? "The origin did not answer in time." : "The response of the origin is unusable."));
+  end();
 }
 
-bool CacheRequest::may_serve_stale_for_error() const {
-  return is_read(request_.method) && stored_ && why_ != http::Forward::partial &&
-         http::may_serve_for_error(stored_->head, rules(), context_.clock.wall_now());
-}
-
-http::FreshnessRules CacheRequest::rules() const {
-  return {std::chrono::duration_cast<std::chrono::seconds>(settings_->heuristic_ceiling),
-          std::chrono::duration_cast<std::chrono::seconds>(settings_->stale_if_error)};
+void CacheRequest::cut() {
+  exchange_.reset();
+  end();
 }
 
 std::int64_t CacheRequest::ttl_of(const http::StoredHead& head) const {
-  const auto left = http::freshness_lifetime(head, rules()) - http::current_age(head, context_.clock.wall_now());
-  if (head.status < kFirstError) return left.count();
+  const auto left =
+      http::freshness_lifetime(head, freshness_rules(*settings_)) - http::current_age(head, context_.clock.wall_now());
+  if (!is_kept_briefly(head.status)) return left.count();
   return std::min(left, std::chrono::floor<std::chrono::seconds>(error_lifetime_left(head))).count();
+}
+
+bool CacheRequest::is_expired_error(const http::StoredHead& head) const {
+  return is_kept_briefly(head.status) && error_lifetime_left(head).count() <= 0;
 }
 
 /// The remaining time for which a stored error serves requests, whatever lifetime the origin gave it.
@@ -474,16 +372,9 @@ std::chrono::nanoseconds CacheRequest::error_lifetime_left(const http::StoredHea
   return settings_->keep_errors - age;
 }
 
-void CacheRequest::release_waiting() {
-  if (!std::exchange(leads_, false)) return;
-  for (const auto& go_on : context_.coalescer.over(key_)) go_on();
-}
-
 void CacheRequest::end() {
   if (std::exchange(is_over_, true)) return;
-  settle_.cancel();
-  fetch_.reset();
-  release_waiting();
+  reader_.reset();
   on_over_();
 }
 

@@ -14,20 +14,19 @@ constexpr const char* kListenerName = "http_cache";  // also the listener's name
 
 /// Owned by one worker.
 struct HttpCache::WorkerShare {
-  explicit WorkerShare(runtime::Worker& of) : worker(of), requests(of.loop) {}
+  explicit WorkerShare(runtime::Worker& of) : worker(of), fetches(of.loop), requests(of.loop) {}
   runtime::Worker& worker;
-  RequestCoalescer coalescer;
+  runtime::TaskSet<OriginFetch> fetches;
   runtime::TaskSet<CacheRequest> requests;
   std::unique_ptr<net::HttpServer> server;  // destroyed first: it ends the exchanges
 };
 
-HttpCache::HttpCache(const HttpCacheSettings& settings, std::shared_ptr<ResponseStore> store,
-                     runtime::Services& services)
+HttpCache::HttpCache(const HttpCacheSettings& settings, std::shared_ptr<SharedState> state, runtime::Services& services)
     : services_(services),
       listen_(settings.listen),
       origin_(settings.origin),
       settings_(std::make_shared<const HttpCacheSettings>(settings)),
-      store_(std::move(store)),
+      state_(std::move(state)),
       access_(services.log, services.metrics, kListenerName) {}
 
 HttpCache::~HttpCache() = default;
@@ -68,7 +67,7 @@ void HttpCache::reconfigure(const HttpCacheSettings& next, net::ServerSettings f
   auto settings = std::make_shared<HttpCacheSettings>(next);
   settings->listen = listen_;
   settings->origin = origin_;
-  store_->set_max_bytes(settings->max_bytes);
+  state_->store.set_max_bytes(settings->max_bytes);
   settings_.publish(std::move(settings));
   front = server_settings(std::move(front));
   for (const auto& share : shares_)
@@ -87,23 +86,24 @@ void HttpCache::drain() {
 void HttpCache::serve(WorkerShare& share, std::unique_ptr<net::Exchange> exchange) {
   auto settings = settings_.get();
   auto asked = to_origin_request(exchange->request(), exchange->arrival(), *settings);
-  const auto revalidate = [this, &share](OriginRequest stale, StoredResponsePtr stored) {
-    stale.request.method = http::Method::get;
-    stale.request.body.clear();
-    const CacheRequestContext inner{services_.clock, share.worker.loop, share.worker.client,
-                                    *store_,         share.coalescer,   {}};
-    share.requests
-        .add([&](std::function<void()> on_over) {
-          return std::make_unique<CacheRequest>(inner, settings_.get(), std::move(stale), nullptr, std::move(on_over));
-        })
-        .revalidate(std::move(stored));
-  };
-  const CacheRequestContext context{services_.clock, share.worker.loop, share.worker.client,
-                                    *store_,         share.coalescer,   revalidate};
+  CacheRequestContext context{services_.clock, share.worker.loop, *state_,
+                              [this, &share](FetchOrder order, std::shared_ptr<OriginTransfer> transfer) {
+                                fetch(share, std::move(order), std::move(transfer));
+                              }};
   share.requests
       .add([&](std::function<void()> on_over) {
-        return std::make_unique<CacheRequest>(context, std::move(settings), std::move(asked), std::move(exchange),
-                                              std::move(on_over));
+        return std::make_unique<CacheRequest>(std::move(context), std::move(settings), std::move(asked),
+                                              std::move(exchange), std::move(on_over));
+      })
+      .begin();
+}
+
+void HttpCache::fetch(WorkerShare& share, FetchOrder order, std::shared_ptr<OriginTransfer> transfer) {
+  const OriginFetchContext context{services_.clock, share.worker.loop, share.worker.client, *state_};
+  share.fetches
+      .add([&](std::function<void()> on_over) {
+        return std::make_unique<OriginFetch>(context, settings_.get(), std::move(order), std::move(transfer),
+                                             std::move(on_over));
       })
       .begin();
 }

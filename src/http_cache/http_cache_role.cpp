@@ -27,12 +27,12 @@ class HttpCacheRole final : public runtime::Role {
       : log_(services.log),
         settings_(section_of(settings)),
         front_(front_of(settings)),
-        store_(std::make_shared<ResponseStore>(settings_.max_bytes)),
-        cache_(settings_, store_, services) {
+        state_(std::make_shared<SharedState>(settings_.max_bytes)),
+        cache_(settings_, state_, services) {
     memory_.ask(settings_.max_bytes);
     base::Memory::of_process().on_look(
-        [weak = std::weak_ptr<ResponseStore>(store_)](base::MemoryLevel level, base::MemoryUse& use) {
-          if (const auto store = weak.lock()) evict_while_scarce(*store, level, use);
+        [weak = std::weak_ptr<SharedState>(state_)](base::MemoryLevel level, base::MemoryUse& use) {
+          if (const auto state = weak.lock()) evict_while_scarce(state->store, level, use);
         });
   }
 
@@ -54,12 +54,12 @@ class HttpCacheRole final : public runtime::Role {
   base::Status ready() const override { return {}; }
 
   void describe(base::json::Writer& out) const override {
-    const auto totals = store_->totals();
+    const auto totals = state_->store.totals();
     out.member("origin", settings_.origin)
         .member("responses", totals.entries)
         .member("stored_bytes", totals.bytes)
-        .member("max_bytes", store_->max_bytes())
-        .member("filling_bytes", store_->filling_bytes());
+        .member("max_bytes", state_->store.max_bytes())
+        .member("filling_bytes", state_->store.filling_bytes());
   }
 
   void close_listeners() override { cache_.drain(); }
@@ -69,7 +69,7 @@ class HttpCacheRole final : public runtime::Role {
   base::Log& log_;
   const HttpCacheSettings settings_;  // read at the start
   const net::ServerSettings front_;   // read at the start
-  const std::shared_ptr<ResponseStore> store_;
+  const std::shared_ptr<SharedState> state_;
   base::MemoryBudget::Part memory_{base::MemoryBudget::of_process()};
   HttpCache cache_;
 };

@@ -75,8 +75,13 @@ const config::Section<HttpCacheSettings>& http_cache_section() {
           .duration("stall_timeout", &HttpCacheSettings::stall_timeout, {100ms, 1h},
                     "Time for which an origin may send nothing in the middle of a body.")
           .duration("keep_errors", &HttpCacheSettings::keep_errors, {0ms, 1h},
-                    "Maximum time for which a response with a status of 500 or above serves further requests, "
-                    "regardless of the lifetime that the origin gives it. 0: it serves no further requests.")
+                    "Maximum time for which a response with a status of 500 or above, or of 4xx other than 404, 405, "
+                    "410 and 451, serves further requests, regardless of the lifetime that the origin gives it. "
+                    "Statuses that are a verdict on one request, such as 400 and 416, serve none. 0: none does.")
+          .flag("keep_set_cookie", &HttpCacheSettings::keep_set_cookie,
+                "Store a response with Set-Cookie if it states an explicit lifetime, and update the field like any "
+                "other. "
+                "All clients then receive that cookie. Otherwise such a response is never stored.")
           .duration("heuristic_ceiling", &HttpCacheSettings::heuristic_ceiling, {0ms, 24h * 365},
                     "A response with Last-Modified and without an explicit lifetime is fresh for a tenth of its age, "
                     "but at most for this time (RFC 9111 section 4.2.2). 0: never.")

@@ -28,6 +28,7 @@ struct HttpCacheSettings {
   std::chrono::milliseconds low_speed_window{30'000};
   std::chrono::milliseconds stall_timeout{20'000};
   std::chrono::milliseconds keep_errors{1'000};
+  bool keep_set_cookie = false;
   std::chrono::milliseconds heuristic_ceiling{24 * 3'600'000};
   std::chrono::milliseconds stale_if_error{600'000};
 };

@@ -180,7 +180,7 @@ bool may_be_passed(std::string_view name) {
            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   };
   return !name.empty() && std::all_of(name.begin(), name.end(), is_token) && !names(kOwn, name) &&
-         !http::is_connection_field({}, name);
+         !http::is_connection_field(name);
 }
 
 }  // namespace tribune::http_cache

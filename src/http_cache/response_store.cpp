@@ -1,18 +1,19 @@
 #include "http_cache/response_store.h"
 
 #include <algorithm>
-
-#include "http/vary.h"
+#include <string_view>
 
 namespace tribune::http_cache {
 namespace {
 
 constexpr std::size_t kMaxVariants = 64;      // per URI, so that random request fields cannot make the search long
+constexpr std::size_t kMaxVaries = 8;         // per URI: each costs a request a parse of its fields
 constexpr std::uint64_t kSlotBytes = 512;     // estimate of maps, links and reference counts for one response
 constexpr std::size_t kMaxSteps = 1'000'000;  // no response is exempt: readers keep an evicted one until they finish
 
 std::uint64_t size_of(const std::string& key, const StoredResponse& response) {
-  std::uint64_t bytes = kSlotBytes + key.size() + response.variant.size() + (response.body ? response.body->size() : 0);
+  std::uint64_t bytes =
+      kSlotBytes + key.size() + response.variant.size() + response.vary.size() + response.body.held_bytes();
   for (const auto& field : response.head.headers.all()) bytes += sizeof field + field.name.size() + field.value.size();
   return bytes;
 }
@@ -21,17 +22,29 @@ std::uint64_t size_of(const std::string& key, const StoredResponse& response) {
 
 ResponseStore::~ResponseStore() = default;
 
-StoredResponsePtr ResponseStore::find(const std::string& key, const http::Headers& request, bool& others_exist) {
-  const std::lock_guard lock(mutex_);
-  others_exist = false;
-  const auto found = uris_.find(key);
-  if (found == uris_.end()) return nullptr;
-  others_exist = true;
-  for (const auto& slot : found->second) {
-    const auto& response = *slot->response;
-    if (http::variant_key(response.head.headers, request) != response.variant &&
-        !http::prefers_stored_language(response.head.headers, request))
-      continue;
+ResponseStore::Found ResponseStore::find(const std::string& key, RequestVariants& request) {
+  // The fields of the request are parsed without the lock. Each round but the last computes the key of one Vary.
+  for (std::string unknown;; unknown.clear()) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = uris_.find(key);
+      if (found == uris_.end()) return {};
+      auto response = select(found->second, request, unknown);
+      if (unknown.empty()) return {response, response ? nullptr : found->second.front()->response};
+    }
+    request.compute(unknown);
+  }
+}
+
+StoredResponsePtr ResponseStore::select(const Slots& slots, const RequestVariants& request,
+                                        std::string& unknown) const {
+  for (const auto& slot : slots) {
+    const auto selected = request.select(*slot->response);
+    if (!selected) {
+      unknown = slot->response->vary;
+      return nullptr;
+    }
+    if (!*selected) continue;
     slot->marked = true;
     return slot->response;
   }
@@ -45,6 +58,14 @@ void ResponseStore::put(const std::string& key, StoredResponsePtr response) {
   auto& slots = at->second;
   for (std::size_t i = slots.size(); i-- > 0;)
     if (slots[i]->response->variant == response->variant) remove(slots, i, removed);
+  std::vector<std::string_view> varies{response->vary};
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const auto& vary = slots[i]->response->vary;
+    if (std::find(varies.begin(), varies.end(), vary) == varies.end()) varies.push_back(vary);
+    if (varies.size() <= kMaxVaries) continue;
+    varies.pop_back();
+    remove(slots, i--, removed);
+  }
   if (slots.size() >= kMaxVariants) remove(slots, slots.size() - 1, removed);
   auto slot = std::make_unique<Slot>();
   slot->key = &at->first;
@@ -89,16 +110,6 @@ ResponseStore::Totals ResponseStore::totals() const {
 std::uint64_t ResponseStore::max_bytes() const {
   const std::lock_guard lock(mutex_);
   return max_bytes_;
-}
-
-bool ResponseStore::begin_revalidation(const StoredResponsePtr& response) {
-  const std::lock_guard lock(mutex_);
-  return revalidations_.insert(response).second;
-}
-
-void ResponseStore::end_revalidation(const StoredResponsePtr& response) {
-  const std::lock_guard lock(mutex_);
-  revalidations_.erase(response);
 }
 
 bool ResponseStore::reserve_filling(std::uint64_t bytes, std::uint64_t bound) {

@@ -7,10 +7,10 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/sieve.h"
+#include "http_cache/request_variants.h"
 #include "http_cache/stored_response.h"
 
 namespace tribune::http_cache {
@@ -21,10 +21,13 @@ class ResponseStore {
   explicit ResponseStore(std::uint64_t max_bytes) : max_bytes_(max_bytes) {}
   ~ResponseStore();
 
-  /// The newest response for this URI that a request with these fields selects. `others_exist` is set where only other
-  /// variants are stored.
-  StoredResponsePtr find(const std::string& key, const http::Headers& request, bool& others_exist);
-  /// Stores the response and replaces the one of the same variant.
+  struct Found {
+    StoredResponsePtr response;  // the newest one for this URI that the request selects; null if there is none
+    StoredResponsePtr other;     // without it, the newest of the other variants
+  };
+  Found find(const std::string& key, RequestVariants&);
+  /// Stores the response and replaces the one of the same variant. A URI has at most 64 variants, and at most 8
+  /// different values of Vary; the oldest ones give way.
   void put(const std::string& key, StoredResponsePtr);
   /// Removes all variants.
   void invalidate(const std::string& key);
@@ -41,10 +44,6 @@ class ResponseStore {
   Totals totals() const;
   std::uint64_t max_bytes() const;
 
-  /// Whether no revalidation of this response is running yet. If so, the caller runs it, until end_revalidation().
-  bool begin_revalidation(const StoredResponsePtr&);
-  void end_revalidation(const StoredResponsePtr&);
-
   /// Reserves bytes for a body that is being received; false if more than `bound` would be reserved by all of them.
   bool reserve_filling(std::uint64_t bytes, std::uint64_t bound);
   void release_filling(std::uint64_t bytes) { filling_ -= bytes; }
@@ -59,12 +58,13 @@ class ResponseStore {
   using Slots = std::vector<std::unique_ptr<Slot>>;  // newest first
 
   // Called with the lock held. The caller destroys the removed responses after it has released the lock.
+  /// The newest response that the request selects; `unknown`: a Vary whose key the request has not computed.
+  StoredResponsePtr select(const Slots&, const RequestVariants&, std::string& unknown) const;
   void remove(Slots&, std::size_t at, std::vector<StoredResponsePtr>& removed);
   void evict_to(std::uint64_t max_bytes, std::vector<StoredResponsePtr>& removed);
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Slots> uris_;
-  std::unordered_set<StoredResponsePtr> revalidations_;  // running; one for each background request to the origin
   base::Sieve sieve_;
   std::uint64_t max_bytes_;
   Totals totals_;

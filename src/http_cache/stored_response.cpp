@@ -1,27 +1,27 @@
 #include "http_cache/stored_response.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "http/date.h"
+#include "http/vary.h"
 
 namespace tribune::http_cache {
 namespace {
 
-void set_body(http::Response& answer, const StoredResponse& stored, std::uint64_t first, std::uint64_t length) {
-  answer.body = base::BytesSlice{stored.body, static_cast<std::size_t>(first), static_cast<std::size_t>(length)};
-}
+constexpr std::size_t kMaxSlices = 64;  // of a combined part; each request with a range may add one
 
-void apply_range(http::Response& answer, const StoredResponse& stored, const http::Request& request) {
-  const std::uint64_t length = stored.part ? stored.whole_length : stored.body->size();
+void apply_range(SlicedAnswer& answer, const StoredResponse& stored, const http::Request& request) {
+  const std::uint64_t length = stored.part ? stored.whole_length : stored.body.size();
   const auto decision = http::decide_range(request.headers.first("Range"), length);
   if (const auto* range = std::get_if<http::ByteRange>(&decision)) {
-    answer.status = 206;
-    answer.headers.set("Content-Range", http::content_range(*range, length));
-    set_body(answer, stored, range->first - (stored.part ? stored.part->first : 0), range->length());
+    answer.head.status = 206;
+    answer.head.headers.set("Content-Range", http::content_range(*range, length));
+    answer.body = stored.body.part(range->first - (stored.part ? stored.part->first : 0), range->length());
   } else if (std::holds_alternative<http::NotSatisfiable>(decision)) {
-    answer.status = 416;
-    answer.headers.set("Content-Range", "bytes */" + std::to_string(length));
-    answer.body = std::monostate{};
+    answer.head.status = 416;
+    answer.head.headers.set("Content-Range", "bytes */" + std::to_string(length));
+    answer.body = {};
   }
 }
 
@@ -49,23 +49,33 @@ bool covers(const StoredResponse& stored, const http::Headers& request) {
   return range && range->first >= stored.part->first && range->last <= stored.part->last;
 }
 
-http::Response answer_from(const StoredResponse& stored, const http::Request& request, base::WallTime now) {
-  http::Response answer;
-  answer.status = stored.head.status;
-  answer.headers = stored.head.headers;
-  answer.headers.set("Age", std::to_string(http::current_age(stored.head, now).count()));
-  set_body(answer, stored, 0, stored.body->size());
+StoredResponse stored_head(http::StoredHead head, const http::Headers& request) {
+  StoredResponse stored;
+  stored.vary = head.headers.joined("Vary").value_or("");
+  stored.variant = http::variant_key(head.headers, request);
+  stored.language = http::language_of_variant(head.headers);
+  stored.head = std::move(head);
+  return stored;
+}
+
+SlicedAnswer answer_from(const StoredResponse& stored, const http::Request& request, base::WallTime now) {
+  SlicedAnswer answer;
+  auto& head = answer.head;
+  head.status = stored.head.status;
+  head.headers = stored.head.headers;
+  head.headers.set("Age", std::to_string(http::current_age(stored.head, now).count()));
+  answer.body = stored.body;
   if (stored.head.status != 200) return answer;
   const auto validators = validators_of(stored.head.headers);
   switch (evaluate(request.headers, stored, validators)) {
     case http::Precondition::not_modified:
-      answer.status = 304;
-      for (const auto* name : {"Content-Encoding", "Content-Language", "Content-Type"}) answer.headers.remove(name);
-      answer.body = std::monostate{};
+      head.status = 304;
+      for (const auto* name : {"Content-Encoding", "Content-Language", "Content-Type"}) head.headers.remove(name);
+      answer.body = {};
       return answer;
     case http::Precondition::failed:
-      answer.status = 412;
-      answer.body = std::monostate{};
+      head.status = 412;
+      answer.body = {};
       return answer;
     case http::Precondition::proceed: break;
   }
@@ -75,22 +85,30 @@ http::Response answer_from(const StoredResponse& stored, const http::Request& re
   return answer;
 }
 
-StoredResponsePtr combined(const StoredResponsePtr& older, StoredResponsePtr newer) {
+StoredResponsePtr combined(const StoredResponsePtr& older, StoredResponsePtr newer, std::uint64_t max_bytes) {
   if (!older || !older->part || !newer->part || older->whole_length != newer->whole_length) return newer;
   const auto etag = newer->head.headers.first("ETag").value_or("");
   if (!http::etags_match_strongly(etag, older->head.headers.first("ETag").value_or(""))) return newer;
   const bool older_first = older->part->first <= newer->part->first;
   const auto& left = older_first ? *older : *newer;
   const auto& right = older_first ? *newer : *older;
-  if (right.part->first > left.part->last + 1) return newer;
-  auto whole = std::make_shared<StoredResponse>(*newer);
-  auto body = *left.body;
-  if (right.part->last > left.part->last)
-    body.append(*right.body, static_cast<std::size_t>(left.part->last + 1 - right.part->first));
-  whole->body = base::share(std::move(body));
-  whole->part = http::ByteRange{left.part->first, std::max(left.part->last, right.part->last)};
-  if (whole->part->length() == whole->whole_length) whole->part.reset();
-  return whole;
+  auto longer = std::make_shared<StoredResponse>(*newer);
+  if (older->part->length() > newer->part->length()) {
+    longer->body = older->body;
+    longer->part = older->part;
+  }
+  if (right.part->first > left.part->last + 1) return longer;
+  auto both = std::make_shared<StoredResponse>(*newer);
+  both->body = left.body;
+  if (right.part->last > left.part->last) {
+    const auto shared = left.part->last + 1 - right.part->first;
+    const auto rest = right.body.part(shared, right.part->length() - shared);
+    for (const auto& slice : rest.slices()) both->body.append(slice);
+  }
+  both->part = http::ByteRange{left.part->first, std::max(left.part->last, right.part->last)};
+  if (both->body.held_bytes() > max_bytes || both->body.slices().size() > kMaxSlices) return longer;
+  if (both->part->length() == both->whole_length) both->part.reset();
+  return both;
 }
 
 }  // namespace tribune::http_cache

@@ -81,11 +81,23 @@ TEST_CASE("an invalid time is read as stale, a huge one as 2^31, and the first o
 TEST_CASE("invalid parts are skipped without hiding what follows") {
   CHECK(parse_cache_control(",, ;=, @@, foo bar, x=\"a, no-store\", no-store").no_store);
   CHECK_FALSE(parse_cache_control("x=\"a, no-store\"").no_store);
-  CHECK_FALSE(parse_cache_control("x=\"no end, no-store").no_store);
   CHECK_FALSE(parse_cache_control("no-storex").no_store);
   CHECK(parse_cache_control("community=\"UCI\\\" x\", no-store").no_store);
   CHECK_FALSE(parse_cache_control("").max_age.has_value());
   CHECK(parse_cache_control("no-store=ignored").no_store);
+}
+
+TEST_CASE("in malformed text the directives that forbid something count, and those that allow something do not") {
+  CHECK(parse_cache_control("\"private\", max-age=60").is_private);
+  CHECK(parse_cache_control("max-age=60, \"no-store\"").no_store);
+  CHECK(parse_cache_control("max-age=60, private=\"x-user").is_private);
+  CHECK(parse_cache_control("x=\"no end, no-store").no_store);
+  CHECK(parse_cache_control("no cache no-cache").no_cache);
+  CHECK(parse_cache_control("=must-revalidate").must_revalidate);
+  CHECK(parse_cache_control("private no-store").no_store);
+  CHECK_FALSE(parse_cache_control("\"public\", \"immutable\"").is_public);
+  CHECK_FALSE(parse_cache_control("\"max-age=60\"").max_age);
+  CHECK_FALSE(parse_cache_control("x=\"private\"").is_private);
 }
 
 TEST_CASE("several field lines are one list") {

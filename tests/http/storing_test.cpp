@@ -117,11 +117,27 @@ TEST_CASE("equivalent requests select the same variant") {
         variant_key(vary_language, {{"Accept-Language", "de, en;q=0.5"}}));
 }
 
-TEST_CASE("the preferred language of a request selects a response in that language") {
-  const Headers german{{"Vary", "Accept-Language"}, {"Content-Language", "de"}};
-  CHECK(prefers_stored_language(german, {{"Accept-Language", "fr;q=0.5, de;q=1.0"}}));
-  CHECK_FALSE(prefers_stored_language(german, {{"Accept-Language", "fr, de"}}));
-  CHECK_FALSE(prefers_stored_language(german, {{"Accept-Language", "fr"}}));
-  CHECK_FALSE(prefers_stored_language({{"Vary", "Foo, Accept-Language"}, {"Content-Language", "de"}},
-                                      {{"Accept-Language", "de"}}));
+TEST_CASE("the preferred language of a request is the one that it prefers to all others") {
+  const auto preferred = [](std::string_view accepted) {
+    return preferred_language({{"Accept-Language", std::string(accepted)}});
+  };
+  CHECK(preferred("fr;q=0.5, DE;q=1.0") == "de");
+  CHECK(preferred("fr, de").empty());
+  CHECK(preferred("fr") == "fr");
+  CHECK(preferred_language({}).empty());
+}
+
+TEST_CASE("the language of a variant is known where the response varies by Accept-Language alone") {
+  CHECK(language_of_variant({{"Vary", "accept-language"}, {"Content-Language", " De"}}) == "de");
+  CHECK(language_of_variant({{"Vary", "Foo, Accept-Language"}, {"Content-Language", "de"}}).empty());
+  CHECK(language_of_variant({{"Vary", "Accept-Language"}}).empty());
+}
+
+TEST_CASE("a field that Connection lists is dropped, however long the list is") {
+  std::string names;
+  for (int i = 0; i < 7'000; ++i) names += "a,";
+  Headers message{{"Connection", names + "X-Hop"}, {"x-hop", "1"}, {"A", "2"}, {"B", "3"}, {"TE", "trailers"}};
+  const auto kept = without_connection_fields(message);
+  CHECK(kept.all().size() == 1);
+  CHECK(kept.first("B") == "3");
 }

@@ -3,11 +3,8 @@
 
 #include <doctest/doctest.h>
 
-#include "runtime/task_set.h"
-#include "support/fake_exchange.h"
+#include "support/plain_cache.h"
 #include "support/sample_body.h"
-#include "support/scripted_client.h"
-#include "support/workers.h"
 
 using namespace tribune;
 using namespace tribune::http_cache;
@@ -16,77 +13,6 @@ using namespace tribune::test;
 namespace {
 
 const http::Headers kFresh{{"Cache-Control", "max-age=60"}, {"Content-Type", "text/plain"}};
-
-/// The plain cache of one worker.
-struct PlainCache {
-  explicit PlainCache(HttpCacheSettings of)
-      : settings(std::make_shared<const HttpCacheSettings>(std::move(of))), requests(workers.worker().loop) {}
-  ~PlainCache() { workers.stop(); }
-
-  std::shared_ptr<RecordedResponse> ask(std::string path, http::Headers headers = {}, bool slow = false,
-                                        FakeExchange** out = nullptr, http::Method method = http::Method::get,
-                                        std::string host = "cache.test") {
-    auto seen = std::make_shared<RecordedResponse>();
-    workers.on(0, [&] {
-      http::Request request;
-      request.method = method;
-      request.path = std::move(path);
-      request.host = std::move(host);
-      request.headers = std::move(headers);
-      request.client = "192.0.2.1";
-      auto exchange = std::make_unique<FakeExchange>(workers.worker().loop, request, seen, slow);
-      if (out) *out = exchange.get();
-      auto made = to_origin_request(std::move(request), exchange->arrival(), *settings);
-      const auto revalidate = [this](OriginRequest asked, StoredResponsePtr stored) {
-        make(std::move(asked), nullptr).revalidate(std::move(stored));
-      };
-      make(std::move(made), std::move(exchange), revalidate).begin();
-    });
-    return seen;
-  }
-  CacheRequest& make(OriginRequest asked, std::unique_ptr<net::Exchange> exchange,
-                     std::function<void(OriginRequest, StoredResponsePtr)> revalidate = {}) {
-    const CacheRequestContext context{clock,     workers.worker().loop, workers.client(), store,
-                                      coalescer, std::move(revalidate)};
-    return requests.add([&](std::function<void()> on_over) {
-      return std::make_unique<CacheRequest>(context, settings, std::move(asked), std::move(exchange),
-                                            std::move(on_over));
-    });
-  }
-  std::shared_ptr<Asked> origin(std::size_t n = 0) {
-    REQUIRE(workers.client().wait_for(n + 1));
-    return workers.client().at(n);
-  }
-  void head(Asked& asked, std::uint64_t length, http::Headers headers = kFresh, int status = 200) {
-    workers.on(0, [&] { ScriptedClient::head(asked, status, std::move(headers), length); });
-  }
-  void bytes(Asked& asked, std::string_view body) {
-    workers.on(0, [&] { ScriptedClient::bytes(asked, body); });
-  }
-  void done(Asked& asked, base::Result<void> result = {}) {
-    workers.on(0, [&] { ScriptedClient::done(asked, std::move(result)); });
-  }
-  std::size_t under_way() {
-    std::size_t count = 0;
-    workers.on(0, [] {});  // a finished request is destroyed by a later call of the loop
-    workers.on(0, [&] { count = requests.size(); });
-    return count;
-  }
-
-  base::ManualClock clock;
-  Workers workers{1};
-  ResponseStore store{64 << 20};
-  RequestCoalescer coalescer;
-  std::shared_ptr<const HttpCacheSettings> settings;
-  runtime::TaskSet<CacheRequest> requests;
-};
-
-HttpCacheSettings one_origin() {
-  HttpCacheSettings settings;
-  settings.id = "plain";
-  settings.origin = "http://origin.test";
-  return settings;
-}
 
 }  // namespace
 
@@ -148,15 +74,15 @@ TEST_CASE("the fetch of a body that has no client and may not be stored is cance
     cache.head(*asked, 1 << 30, {{"Cache-Control", "no-store"}});
     cache.workers.on(0, [&] { seen->leave(); });
   }
-  CHECK(asked->cancelled);
   CHECK(cache.under_way() == 0);
+  CHECK(asked->cancelled);
 }
 
 TEST_CASE("a slow client does not delay other clients, and gets the whole body") {
   PlainCache cache(one_origin());
   FakeExchange* slow = nullptr;
   const auto body = body_of(5 << 20);
-  const auto first = cache.ask("/a", {}, true, &slow);
+  const auto first = cache.ask("/a", {}, {.slow = true, .out = &slow});
   const auto second = cache.ask("/a");
   const auto asked = cache.origin();
   cache.head(*asked, body.size());
@@ -170,6 +96,7 @@ TEST_CASE("a slow client does not delay other clients, and gets the whole body")
   SUBCASE("it drains at the end") { cache.done(*asked); }
   CHECK(second->wait_end());
   CHECK(second->body() == body);
+  cache.drain_to_end(*first, slow);
   CHECK(first->wait_end());
   CHECK(first->body() == body);
   CHECK(cache.under_way() == 0);
@@ -178,7 +105,7 @@ TEST_CASE("a slow client does not delay other clients, and gets the whole body")
 TEST_CASE("a slow client that leaves does not stop a fetch whose response is stored") {
   PlainCache cache(one_origin());
   const auto body = body_of(5 << 20);
-  const auto first = cache.ask("/a", {}, true);
+  const auto first = cache.ask("/a", {}, {.slow = true});
   const auto asked = cache.origin();
   cache.head(*asked, body.size());
   cache.bytes(*asked, std::string_view(body).substr(0, 3 << 20));
@@ -198,7 +125,7 @@ TEST_CASE("a body beyond the bound is passed through whole, at the client's pace
   PlainCache cache(settings);
   FakeExchange* slow = nullptr;
   const auto body = body_of(5 << 20);
-  const auto seen = cache.ask("/a", {}, true, &slow);
+  const auto seen = cache.ask("/a", {}, {.slow = true, .out = &slow});
   const auto asked = cache.origin();
   // Chunked: the length is not known in advance.
   cache.workers.on(0, [&] { ScriptedClient::head(*asked, 200, kFresh, std::nullopt); });
@@ -206,13 +133,10 @@ TEST_CASE("a body beyond the bound is passed through whole, at the client's pace
   CHECK(asked->paused);
   CHECK(seen->most_unsent <= (2 << 20));
   cache.done(*asked);
-  for (int i = 0; i < 100 && !seen->ended(); ++i)
-    cache.workers.on(0, [&] {
-      if (!seen->ended()) slow->drain();
-    });
+  cache.drain_to_end(*seen, slow);
   CHECK(seen->wait_end());
   CHECK(seen->body() == body);
-  CHECK(cache.store.totals().entries == 0);
+  CHECK(cache.state.store.totals().entries == 0);
   CHECK(cache.under_way() == 0);
 }
 
@@ -258,7 +182,7 @@ TEST_CASE("a body that is cut is cut for the client, too, and not stored") {
   cache.done(*asked, base::failure(base::ErrorKind::protocol, base::Fault::origin, "cut"));
   CHECK(seen->wait_end());
   CHECK(seen->cut());
-  CHECK(cache.store.totals().entries == 0);
+  CHECK(cache.state.store.totals().entries == 0);
   CHECK(cache.under_way() == 0);
 }
 
@@ -269,18 +193,18 @@ TEST_CASE("an unknown method is forwarded unchanged, and invalidates the stored 
   cache.bytes(*cache.origin(), "hello");
   cache.done(*cache.origin());
   CHECK(first->wait_end());
-  const auto changing = cache.ask("/a", {}, false, nullptr, http::Method::other);
+  const auto changing = cache.ask("/a", {}, {.method = http::Method::other});
   const auto asked = cache.origin(1);
   CHECK(asked->request.method == http::Method::other);
   cache.head(*asked, 0, {});
   cache.done(*asked);
   CHECK(changing->wait_end());
-  CHECK(cache.store.totals().entries == 0);
+  CHECK(cache.state.store.totals().entries == 0);
 }
 
 TEST_CASE("each host has its own stored responses") {
   PlainCache cache(one_origin());
-  const auto first = cache.ask("/a", {}, false, nullptr, http::Method::get, "evil.test");
+  const auto first = cache.ask("/a", {}, {.host = "evil.test"});
   CHECK(cache.origin()->request.headers.first("X-Forwarded-Host") == "evil.test");
   cache.head(*cache.origin(), 4);
   cache.bytes(*cache.origin(), "evil");
@@ -298,7 +222,7 @@ TEST_CASE("a host that is not served gets 421, and the origin is not requested")
   auto settings = one_origin();
   settings.hosts = {"cache.test"};
   PlainCache cache(settings);
-  const auto foreign = cache.ask("/a", {}, false, nullptr, http::Method::get, "evil.test");
+  const auto foreign = cache.ask("/a", {}, {.host = "evil.test"});
   CHECK(foreign->wait_end());
   CHECK(foreign->status() == 421);
   CHECK(cache.workers.client().count() == 0);
@@ -332,11 +256,11 @@ TEST_CASE("a POST invalidates the stored response, with fields that the operator
   cache.bytes(*cache.origin(), "hello");
   cache.done(*cache.origin());
   CHECK(first->wait_end());
-  const auto changing = cache.ask("/a", {{"X-Tenant", "2"}}, false, nullptr, http::Method::post);
+  const auto changing = cache.ask("/a", {{"X-Tenant", "2"}}, {.method = http::Method::post});
   cache.head(*cache.origin(1), 0, {});
   cache.done(*cache.origin(1));
   CHECK(changing->wait_end());
-  CHECK(cache.store.totals().entries == 0);
+  CHECK(cache.state.store.totals().entries == 0);
 }
 
 TEST_CASE("the response to the client depends on the bytes that arrive together with the head") {
@@ -352,7 +276,7 @@ TEST_CASE("the response to the client depends on the bytes that arrive together 
     CHECK(seen->wait_end());
     CHECK_FALSE(seen->cut());
     CHECK(seen->status() == 502);
-    CHECK(cache.store.totals().entries == 0);
+    CHECK(cache.state.store.totals().entries == 0);
   }
   SUBCASE("a whole body is reported as stored") {
     cache.workers.on(0, [&] {
@@ -414,7 +338,7 @@ TEST_CASE("an error is stored no longer than the operator allows, whatever its l
     PlainCache cache(settings);
     ask_and_fail(cache, 0);
     ask_and_fail(cache, 1);
-    CHECK(cache.store.totals().entries == 0);
+    CHECK(cache.state.store.totals().entries == 0);
   }
   SUBCASE("within the time it is served from the store") {
     settings.keep_errors = std::chrono::hours{1};
@@ -476,11 +400,11 @@ TEST_CASE("interim responses of the origin are forwarded to the client, without 
 
 TEST_CASE("OPTIONS with Max-Forwards 0 is answered by the cache") {
   PlainCache cache(one_origin());
-  const auto last = cache.ask("/a", {{"Max-Forwards", "0"}}, false, nullptr, http::Method::options);
+  const auto last = cache.ask("/a", {{"Max-Forwards", "0"}}, {.method = http::Method::options});
   CHECK(last->wait_end());
   CHECK(last->status() == 204);
   CHECK(last->header("Allow") != "");
   CHECK(cache.workers.client().count() == 0);
-  cache.ask("/a", {{"Max-Forwards", "3"}}, false, nullptr, http::Method::options);
+  cache.ask("/a", {{"Max-Forwards", "3"}}, {.method = http::Method::options});
   CHECK(cache.origin()->request.headers.first("Max-Forwards") == "2");
 }

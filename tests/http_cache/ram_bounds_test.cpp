@@ -13,13 +13,14 @@ constexpr std::uint64_t kMiB = 1 << 20;
 
 void put(ResponseStore& store, const std::string& key, std::uint64_t bytes) {
   auto response = std::make_shared<StoredResponse>();
-  response->body = base::share(std::string(bytes, 'x'));
+  response->body = SlicedBody({base::share(std::string(bytes, 'x')), 0, bytes});
   store.put(key, std::move(response));
 }
 
 bool holds(ResponseStore& store, const std::string& key) {
-  bool others_exist = false;
-  return store.find(key, {}, others_exist) != nullptr;
+  const http::Headers fields;
+  RequestVariants request(fields);
+  return store.find(key, request).response != nullptr;
 }
 
 }  // namespace

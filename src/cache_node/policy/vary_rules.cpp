@@ -38,7 +38,7 @@ bool may_choose(std::string_view field) {
   if (field.empty() || !std::all_of(field.begin(), field.end(), is_token)) return false;
   constexpr std::string_view kOwn = "X-Tribune-";
   if (http::equals_ignoring_case(field.substr(0, kOwn.size()), kOwn)) return false;
-  return !is_one_of(kNotToChoose, field) && !http::is_connection_field({}, field);
+  return !is_one_of(kNotToChoose, field) && !http::is_connection_field(field);
 }
 
 const VaryRule* rule_of(const VaryRules& rules, std::string_view channel, std::string_view path) {

@@ -16,10 +16,10 @@ FAILING = {
     "age-parse-nonnumeric", "age-parse-negative", "age-parse-float", "age-parse-prefix-twoline", "age-parse-dup-0", "age-parse-dup-0-twoline",
     "age-parse-dup-old",
     "stale-close-must-revalidate", "stale-close-proxy-revalidate", "stale-close-no-cache", "stale-close-s-maxage=2",
-    "headers-store-Transfer-Encoding",
+    "headers-store-Transfer-Encoding", "status-400-stale",
 }
 FAILING_OPTIONAL = {
-    "conditional-lm-fresh-no-lm",
+    "conditional-lm-fresh-no-lm", "status-400-fresh", "heuristic-414-cached",
     "partial-store-partial-reuse-partial", "partial-store-partial-reuse-partial-byterange", "partial-store-partial-reuse-partial-absent",
     "partial-store-partial-reuse-partial-suffix", "partial-store-partial-complete",
 }
@@ -49,7 +49,7 @@ def judge(cache, origin):
 
 @pytest.mark.release_only("the suite counts in real seconds")
 def test_the_plain_cache_passes_the_public_suite_except_for_the_listed_checks(plain_cache, suite_origin):
-    cache = plain_cache(suite_origin, pass_fields=SUITES_OWN_FIELDS, keep_errors="1min")
+    cache = plain_cache(suite_origin, pass_fields=SUITES_OWN_FIELDS, keep_errors="1min", keep_set_cookie=True)
     # The suite waits in whole seconds, so a check may fail on a busy machine. A check counts as failed when it fails in each of three runs.
     failed = {"required": None, "optional": None}
     known = {"required": FAILING, "optional": FAILING_OPTIONAL}
@@ -63,4 +63,4 @@ def test_the_plain_cache_passes_the_public_suite_except_for_the_listed_checks(pl
     for kind, total in (("required", REQUIRED), ("optional", OPTIONAL)):
         assert results[kind]["passed"] + len(results[kind]["failed"]) == total
         assert set(failed[kind]) == known[kind], {n: failed[kind].get(n, "passes") for n in set(failed[kind]) ^ known[kind]}
-    assert (REQUIRED - len(FAILING), OPTIONAL - len(FAILING_OPTIONAL)) == (145, 80)
+    assert (REQUIRED - len(FAILING), OPTIONAL - len(FAILING_OPTIONAL)) == (144, 78)
