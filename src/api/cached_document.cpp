@@ -4,7 +4,7 @@
 
 #include "base/encoding.h"
 #include "base/signing.h"
-#include "http/conditional.h"
+#include "http/conditional_response.h"
 
 namespace tribune::api {
 
@@ -15,11 +15,9 @@ CachedDocument cached_document(std::string body) {
 
 http::Response answer_with(const http::Request& request, const CachedDocument& document) {
   http::Response response;
-  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache"}, {"ETag", document.etag}};
-  if (http::evaluate(request.headers, {document.etag, std::nullopt}) == http::Precondition::not_modified) {
-    response.status = 304;
-    return response;
-  }
+  response.headers = {{"Cache-Control", "no-cache"}, {"ETag", document.etag}};
+  if (http::is_decided_by_conditions(request.headers, document.etag, response)) return response;
+  response.headers.add("Content-Type", "application/json");
   response.body = base::BytesSlice{document.body, 0, document.body->size()};
   return response;
 }

@@ -5,7 +5,7 @@
 #include "api/localized.h"
 #include "base/encoding.h"
 #include "base/signing.h"
-#include "http/conditional.h"
+#include "http/conditional_response.h"
 #include "http/problem.h"
 
 namespace tribune::api {
@@ -22,10 +22,7 @@ http::Response private_document(const http::Request& request, std::string body) 
   const auto etag = "\"" + base::to_hex(base::sha256(body)).substr(0, 16) + "\"";
   http::Response response;
   response.headers = {{"Cache-Control", "private, no-cache"}, {"Vary", "Authorization"}, {"ETag", etag}};
-  if (http::evaluate(request.headers, {etag, std::nullopt}) == http::Precondition::not_modified) {
-    response.status = 304;
-    return response;
-  }
+  if (http::is_decided_by_conditions(request.headers, etag, response)) return response;
   response.headers.add("Content-Type", "application/json");
   response.body = std::move(body);
   return response;

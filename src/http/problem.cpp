@@ -47,6 +47,8 @@ constinit const ProblemType content_type_unsupported{"content-type-unsupported",
                                                      "The content type is not supported"};
 constinit const ProblemType range_not_satisfiable{"range-not-satisfiable", 416, "The range is outside the body"};
 constinit const ProblemType expectation_failed{"expectation-failed", 417, "The expectation is not supported"};
+constinit const ProblemType precondition_failed{"precondition-failed", 412,
+                                                "A precondition of the request does not hold"};
 constinit const ProblemType misdirected{"misdirected", 421, "The server does not serve this host"};
 constinit const ProblemType too_many_requests{"too-many-requests", 429, "Too many requests"};
 constinit const ProblemType head_too_large{"head-too-large", 431, "The request head is too large"};
@@ -120,6 +122,7 @@ static constexpr std::array kAll{
     &account_full,
     &queue_full,
     &content_type_unsupported,
+    &precondition_failed,
     &misdirected,
     &login_invalid,
     &password_invalid,

@@ -81,6 +81,7 @@ extern const ProblemType target_too_long;           // 414
 extern const ProblemType content_type_unsupported;  // 415
 extern const ProblemType range_not_satisfiable;     // 416
 extern const ProblemType expectation_failed;        // 417
+extern const ProblemType precondition_failed;       // 412: If-Match or If-Unmodified-Since does not hold
 extern const ProblemType misdirected;               // 421: the listener does not serve this host
 extern const ProblemType too_many_requests;         // 429
 extern const ProblemType head_too_large;            // 431

@@ -9,7 +9,7 @@
 
 #include "base/encoding.h"
 #include "base/signing.h"
-#include "http/conditional.h"
+#include "http/conditional_response.h"
 #include "http/content_coding.h"
 #include "http/problem.h"
 #include "http/uri.h"
@@ -143,11 +143,7 @@ http::Response Site::answer(const http::Request& request) const {
   response.headers.set("ETag", etag);
   response.headers.set("Cache-Control", file->cache_control);
   if (file->gzip) response.headers.set("Vary", "Accept-Encoding");
-  switch (http::evaluate(request.headers, {etag, std::nullopt})) {
-    case http::Precondition::not_modified: response.status = 304; return response;
-    case http::Precondition::failed: response.status = 412; return response;
-    case http::Precondition::proceed: break;
-  }
+  if (http::is_decided_by_conditions(request.headers, etag, response)) return response;
   response.headers.set("Content-Type", file->content_type);
   response.headers.set("X-Content-Type-Options", "nosniff");
   if (file->content_type.starts_with("text/html")) response.headers.set("Content-Security-Policy", kPagePolicy);

@@ -109,6 +109,8 @@ TEST_CASE("the API's responses can be revalidated") {
   for (const auto* path : {"/api/v1/channels", "/api/v1/openapi.json"}) {
     const auto mark = h.get(path)->header("ETag");
     CHECK(h.get(path, {{"If-None-Match", mark}})->status() == 304);
+    CHECK(h.get(path, {{"If-Match", mark}})->status() == 200);
+    CHECK(h.get(path, {{"If-Match", "\"other\""}})->status() == 412);
   }
   CHECK(h.get("/api/v1/caches", {{"If-None-Match", etag}})->status() == 200);
 }

@@ -142,6 +142,21 @@ class NodeUnderTest {
       ScriptedClient::done(*asked);
     });
   }
+  /// The body ends after its first half has reached the viewers.
+  void answer_in_halves(const std::shared_ptr<Asked>& asked, std::string_view body,
+                        const std::vector<std::shared_ptr<RecordedResponse>>& readers,
+                        http::Headers headers = {{"Content-Type", "video/mp2t"}}) {
+    const auto half = body.size() / 2;
+    workers.on(0, [&] {
+      ScriptedClient::head(*asked, 200, std::move(headers), body.size());
+      ScriptedClient::bytes(*asked, body.substr(0, half));
+    });
+    for (const auto& reader : readers) CHECK(reader->wait_bytes(half));
+    workers.on(0, [&] {
+      ScriptedClient::bytes(*asked, body.substr(half));
+      ScriptedClient::done(*asked);
+    });
+  }
   /// Fills the object through a first viewer and waits until it is stored and its record written.
   void fill(std::string_view path, std::string_view body, http::Headers headers = {{"Content-Type", "video/mp2t"}}) {
     const auto n = workers.client().count();

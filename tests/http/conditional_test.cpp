@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "http/conditional_response.h"
 #include "http/date.h"
 
 using namespace tribune;
@@ -90,4 +91,22 @@ TEST_CASE("with If-Range a range applies only to exactly that representation") {
   CHECK_FALSE(http::if_range_holds({{"If-Range", kAt}}, Validators{}));
   CHECK_FALSE(http::if_range_holds({{"If-Range", "junk"}}, current));
   CHECK_FALSE(http::if_range_holds({{"If-Range", R"("x")"}, {"If-Range", R"("x")"}}, current));
+}
+
+TEST_CASE("a document is not sent again to a client that has it, and not at all where If-Match names another one") {
+  const auto decide = [](const Headers& request, http::Response& response) {
+    response.headers = {{"Cache-Control", "no-cache"}, {"Vary", "Accept-Encoding"}, {"ETag", "\"one\""}};
+    return http::is_decided_by_conditions(request, "\"one\"", response);
+  };
+  http::Response response;
+  CHECK_FALSE(decide({}, response));
+  CHECK_FALSE(decide({{"If-Match", "\"one\""}}, response));
+  CHECK_FALSE(decide({{"If-None-Match", "\"two\""}}, response));
+  CHECK(decide({{"If-None-Match", "W/\"one\""}}, response));
+  CHECK(response.status == 304);
+  CHECK(decide({{"If-Match", "\"two\""}, {"If-None-Match", "\"one\""}}, response));
+  CHECK(response.status == 412);
+  CHECK(response.headers.first("ETag") == "\"one\"");
+  CHECK(response.headers.first("Vary") == "Accept-Encoding");
+  CHECK(response.headers.first("Cache-Control") == "no-store");
 }

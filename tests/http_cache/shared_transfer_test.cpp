@@ -266,8 +266,8 @@ TEST_CASE(
     }
   }
   CHECK(cache.state.store.totals().entries == 0);
-  CHECK(cache.state.store.filling_bytes() == 0);
   CHECK(cache.under_way() == 0);
+  CHECK(cache.state.store.filling_bytes() == 0);
 }
 
 TEST_CASE("clients that leave do not end a transfer that others read or that is stored") {

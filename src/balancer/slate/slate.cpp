@@ -14,7 +14,7 @@
 #include "base/signing.h"
 #include "contracts/canonical.h"
 #include "contracts/origin_path.h"
-#include "http/conditional.h"
+#include "http/conditional_response.h"
 #include "http/uri.h"
 
 namespace tribune::balancer {
@@ -245,14 +245,9 @@ const SlateFile* Slate::file(std::string_view name) const {
 
 http::Response slate_file_reply(const http::Headers& request, const SlateFile& file) {
   http::Response response;
-  response.headers = {{"Content-Type", std::string(file.content_type)},
-                      {"Cache-Control", "public, max-age=86400, immutable"},
-                      {"ETag", file.etag}};
-  if (http::evaluate(request, {file.etag, std::nullopt}) == http::Precondition::not_modified) {
-    response.status = 304;
-    response.headers.remove("Content-Type");
-    return response;
-  }
+  response.headers = {{"Cache-Control", "public, max-age=86400, immutable"}, {"ETag", file.etag}};
+  if (http::is_decided_by_conditions(request, file.etag, response)) return response;
+  response.headers.add("Content-Type", file.content_type);
   response.body = base::BytesSlice{file.body, 0, file.body->size()};
   return response;
 }

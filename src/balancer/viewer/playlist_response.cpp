@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "http/conditional.h"
+#include "http/conditional_response.h"
 #include "http/content_coding.h"
 
 namespace tribune::balancer {
@@ -18,15 +18,9 @@ http::Response playlist_reply(const http::Headers& request, const Rendered& rend
   const auto& bytes = compressed ? rendered.gzip : rendered.body;
   const auto& etag = compressed ? rendered.gzip_etag : rendered.etag;
   http::Response response;
-  response.headers = {{"Content-Type", std::string(kPlaylistType)},
-                      {"Cache-Control", "no-cache"},
-                      {"Vary", "Accept-Encoding"},
-                      {"ETag", etag}};
-  if (http::evaluate(request, {etag, std::nullopt}) == http::Precondition::not_modified) {
-    response.status = 304;
-    response.headers.remove("Content-Type");
-    return response;
-  }
+  response.headers = {{"Cache-Control", "no-cache"}, {"Vary", "Accept-Encoding"}, {"ETag", etag}};
+  if (http::is_decided_by_conditions(request, etag, response)) return response;
+  response.headers.add("Content-Type", kPlaylistType);
   if (compressed) response.headers.add("Content-Encoding", "gzip");
   response.body = base::BytesSlice{bytes, 0, bytes->size()};
   return response;

@@ -103,7 +103,8 @@ AnswerFacts FillDelivery::answer_facts(const Fill::View& view) const {
   facts.cache.forward = fill_->previous() ? http::Forward::stale : http::Forward::miss;
   facts.cache.forward_status = 200;
   facts.cache.collapsed = facts_.outcome == CacheOutcome::waited;
-  facts.cache.stored = fill_->keeping() == Fill::Keeping::disk;
+  // A body that is still arriving may break off, and is then not stored.
+  facts.cache.stored = view.phase == Fill::Phase::complete && fill_->keeping() == Fill::Keeping::disk;
   facts.cache.detail = view.not_kept;
   return facts;
 }

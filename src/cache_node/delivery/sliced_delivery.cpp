@@ -172,7 +172,6 @@ void SlicedDelivery::begin_response(CacheOutcome outcome) {
     facts.cache.forward = http::Forward::partial;
     facts.cache.forward_status = 206;
     facts.cache.collapsed = !began;
-    facts.cache.stored = true;
   }
   auto response = answer(choice_, file_->head, file_->size, facts);
   const bool has_body = choice_.status == 200 || choice_.status == 206;

@@ -38,6 +38,11 @@ TEST_CASE("a playlist that compression does not shorten is sent uncompressed") {
   CHECK(body(playlist_reply({{"Accept-Encoding", "gzip"}}, rendered)) == "#EXTM3U\n");
 }
 
+TEST_CASE("a client that wants another representation than the current one gets 412") {
+  CHECK(playlist_reply({{"If-Match", "\"other\""}}, example()).status == 412);
+  CHECK(playlist_reply({{"If-Match", "*"}}, example()).status == 200);
+}
+
 TEST_CASE("a client that has this representation gets 304") {
   const auto same = playlist_reply({{"If-None-Match", "\"plain\""}}, example());
   CHECK(same.status == 304);
