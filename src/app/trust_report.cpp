@@ -52,6 +52,12 @@ void add_balancer(std::string& report, const balancer::BalancerSettings& setting
   add_line(report, "/access_queue_switch", listed(settings.operator_networks) + token);
 }
 
+void add_origin_names(std::string& report, std::string_view role, bool allow_special_addresses) {
+  add_line(report,
+           fmt::format("names of origins that lead the {} to loopback, private and other special addresses", role),
+           allow_special_addresses ? "all" : "none");
+}
+
 void add_api(std::string& report, const api::ApiSettings& settings) {
   add_line(report, "accounts, devices and lanes in POST /api/v1/access",
            settings.operator_token.empty() ? "none" : "clients that present api.operator_token");
@@ -96,11 +102,16 @@ std::string trust_report(const config::Settings& settings) {
       add_line(report, "what accounts own, and their ended devices",
                accounts_url + ", signed with a key of event.account_keys");
   }
-  if (settings.has("balancer")) add_balancer(report, settings.get<balancer::BalancerSettings>("balancer"));
+  if (settings.has("balancer")) {
+    const auto& balancer = settings.get<balancer::BalancerSettings>("balancer");
+    add_balancer(report, balancer);
+    add_origin_names(report, "balancer", balancer.origin.allow_special_addresses);
+  }
   if (settings.has("api")) add_api(report, settings.get<api::ApiSettings>("api"));
   if (settings.has("cache_node")) {
     const auto& node = settings.get<cache_node::CacheNodeSettings>("cache_node");
     add_line(report, "channel map, peers and orders", listed(node.balancers) + ", signed with the event keys");
+    add_origin_names(report, "node", node.origin.allow_special_addresses);
   }
   if (settings.has("http_cache"))
     add_line(report, "origin of the plain cache", settings.get<http_cache::HttpCacheSettings>("http_cache").origin);

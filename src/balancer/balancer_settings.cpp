@@ -56,7 +56,9 @@ const config::Section<SourceOriginSettings>& origin_section() {
                     "Time for the fetch of one playlist in total.")
           .flag("allow_special_addresses", &SourceOriginSettings::allow_special_addresses,
                 "Whether the host name of a configured origin may resolve to loopback, private and other special "
-                "addresses (RFC 6890).")
+                "addresses (RFC 6890). Needed for an origin with a name inside your network. Without it, whoever "
+                "controls the name cannot lead the balancer to services there. A source that is written with such an "
+                "address, or with localhost, is always fetched.")
           .duration("first_answer", &SourceOriginSettings::first_answer, {100ms, 60s},
                     "Time that a viewer waits for a playlist that this balancer does not have yet.")
           .duration("multivariant_age", &SourceOriginSettings::multivariant_age, {1s, 1h},

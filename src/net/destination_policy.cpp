@@ -99,7 +99,8 @@ base::Status check_address(const DestinationPolicy& policy, const http::Uri& uri
   if (policy.allow_special_addresses || !is_special_address(address)) return {};
   const bool says_so_itself = uri.host == "localhost" || is_literal_address(uri.host);
   if (says_so_itself && is_listed(policy, uri)) return {};
-  return forbidden(uri.host + " resolves to the special-purpose address " + std::string(address));
+  return forbidden(uri.host + " resolves to the special-purpose address " + std::string(address) +
+                   ", which the setting allow_special_addresses does not allow");
 }
 
 }  // namespace tribune::net

@@ -32,6 +32,14 @@ TEST_CASE("the report prints none where no client is trusted") {
   CHECK(says(report, "links, tokens, tickets, heartbeats, orders and peers: holders of the event keys k1"));
 }
 
+TEST_CASE("the report says whether names of origins may lead to special addresses, by default none") {
+  const std::string names =
+      "names of origins that lead the balancer to loopback, private and other special addresses: ";
+  CHECK(says(report_of(R"(}, "front": {"listen": ["0.0.0.0:80"]}})"), names + "none"));
+  CHECK(says(report_of(R"(, "origin": {"allow_special_addresses": true}}, "front": {"listen": ["0.0.0.0:80"]}})"),
+             names + "all"));
+}
+
 TEST_CASE("the report names the origin of the plain cache") {
   const auto settings =
       settings_of({"f", R"({"http_cache": {"listen": ["127.0.0.1:0"], "origin": "http://origin.test"}})"});

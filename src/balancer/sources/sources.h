@@ -50,7 +50,7 @@ inline constexpr std::chrono::hours kEndBelieved{1};
 struct SourceSettings {
   net::FetchDeadlines deadlines{std::chrono::milliseconds{1'000}, std::chrono::milliseconds{2'000},
                                 std::chrono::milliseconds{3'000}, 1'024, std::chrono::milliseconds{5'000}};
-  bool allow_special_addresses = true;                 // of the names that a configured origin resolves to
+  bool allow_special_addresses = false;                // of the names that a configured origin resolves to
   std::chrono::milliseconds first_answer{8'000};       // how long a first viewer waits for a playlist
   std::chrono::milliseconds multivariant_age{10'000};  // when older, it is fetched again on a request
   std::chrono::milliseconds media_look{

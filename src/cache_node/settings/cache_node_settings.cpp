@@ -22,7 +22,7 @@ const config::Section<NodeOriginSettings>& origin_section() {
                     "Time for one request to an origin in total.")
           .flag("allow_special_addresses", &NodeOriginSettings::allow_special_addresses,
                 "Whether the host name of a channel's origin may resolve to loopback, private and other special "
-                "addresses (RFC 6890).")
+                "addresses (RFC 6890). As balancer.origin.allow_special_addresses.")
           .whole("max_redirects", &NodeOriginSettings::max_redirects, {0, 5},
                  "Maximum number of redirects that a fetch follows, only among the channel's own origins.")
           .duration("hold", &NodeOriginSettings::hold, {0ms, 30s},

@@ -92,23 +92,23 @@ def test_the_next_address_of_a_name_is_tried_when_the_first_fails(event, fake_dn
 def test_a_name_with_a_special_address_is_rejected_unless_allowed(event, fake_dns, address):
     fake_dns.set_addresses(origin=address)
     event.channels = [event.channel_config("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
-    closed = {"origin": {"allow_special_addresses": False}}
-    event.start_node("stadium", {"cache_node": closed}, environment=fake_dns.environment)
-    event.start_balancer(["stadium"], {"balancer": closed}, environment=fake_dns.environment)
+    event.start_node("stadium", environment=fake_dns.environment)
+    event.start_balancer(["stadium"], environment=fake_dns.environment)
     event.wait_registered("stadium")
     before = len(event.origin.requests)
     took = Stopwatch()
     assert event.balancer.get("/live/demo/index.m3u8").status in (502, 503)
     assert took.seconds() < stretched(2), "refused after resolution, not by a deadline"
     assert len(event.origin.requests) == before
-    event.balancer.wait_log(telemetry_names.SOURCE_FAILED)
+    failed = event.balancer.wait_log(telemetry_names.SOURCE_FAILED)[0]
+    assert "allow_special_addresses" in failed["error"], failed
 
 
 def test_dns_rebinding_to_a_special_address_is_rejected(event, fake_dns):
     """A name that resolved to an allowed address resolves to a forbidden one at the next look-up."""
     fake_dns.set_addresses(origin="198.51.100.1")
     event.channels = [event.channel_config("demo", event.live.source.replace("127.0.0.1", "origin.test"))]
-    event.start_balancer([], {"balancer": {"origin": {"connect_timeout": "300ms", "allow_special_addresses": False}}}, environment=fake_dns.environment)
+    event.start_balancer([], {"balancer": {"origin": {"connect_timeout": "300ms"}}}, environment=fake_dns.environment)
     assert event.balancer.get("/live/demo/index.m3u8").status in (502, 503, 504)
     fake_dns.set_addresses(origin="127.0.0.1")
     for _ in range(5):
