@@ -178,8 +178,10 @@ const config::Section<Channel>& channel_section() {
         .required()
         .sample("\"http://127.0.0.1:8088/demo/index.m3u8\"")
         .texts("extra_origins", &Channel::extra_origins,
-               "Further origins to which the URIs of the source may point. A URI of any other origin is refused, by "
-               "the balancer and by the cache nodes.",
+               "Further origins to which the URIs of the source may point, for example a server of keys. A playlist "
+               "with a segment, init section, key or playlist at any other origin is refused, and nodes fetch nothing "
+               "from there. Ads, dates, session data and steering manifests may be elsewhere. Keys of DRM systems may "
+               "have data:, skd: and urn: URIs; no other scheme is allowed.",
                config::check_http_origin, "http(s)://host[:port]")
         .texts("backup_origins", &Channel::backup_origins,
                "Origins that hold the same files under the same paths as the origin of the source. Playlists and "

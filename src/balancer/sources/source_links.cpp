@@ -21,7 +21,20 @@ bool goes_to_node(UriKind kind) {
 bool is_signed(UriKind kind) {
   return goes_to_node(kind) || kind == UriKind::map || kind == UriKind::key || kind == UriKind::session_key;
 }
-bool must_be_known(UriKind kind) { return goes_to_node(kind) || kind == UriKind::map; }
+bool is_key(UriKind kind) { return kind == UriKind::key || kind == UriKind::session_key; }
+/// The URIs that this balancer and the nodes serve, at every origin of the channel. Ads, their lists, dates, session
+/// data and steering manifests may be elsewhere.
+bool must_be_known(UriKind kind) {
+  return is_signed(kind) || (hls::leads_to_playlist(kind) && kind != UriKind::asset_uri);
+}
+
+/// Whether players may receive a URI of this kind with a scheme other than http and https. Keys of DRM systems have
+/// data: (Widevine, PlayReady), skd: (FairPlay) or urn: (identifiers). No other scheme has a meaning in a playlist, and
+/// some lead out of it (javascript:, file:).
+bool may_have_scheme(UriKind kind, std::string_view scheme) {
+  if (is_key(kind)) return scheme == "data" || scheme == "skd" || scheme == "urn";
+  return !must_be_known(kind) && scheme == "data";
+}
 
 // Both paths are below the same session directory; its name does not change the result.
 std::string reference_between(std::string_view from, std::string_view to) {
@@ -74,7 +87,21 @@ tl::unexpected<base::Error> unusable(const hls::UriUse& use, std::string_view wh
 }
 
 tl::unexpected<base::Error> foreign(const hls::UriUse& use) {
-  return unusable(use, "is not at an origin of the channel");
+  return unusable(use, "is at no origin of the channel; extra_origins may name further ones");
+}
+
+/// The scheme, in lower case, if it is neither http nor https. Blanks and control bytes do not count: browsers ignore
+/// them.
+std::optional<std::string> other_scheme(const hls::UriUse& use) {
+  std::string text(use.uri);
+  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) <= ' '; });
+  auto scheme = http::scheme_of(text);
+  return scheme && *scheme != "http" && *scheme != "https" ? scheme : std::nullopt;
+}
+
+base::Status check_scheme(const hls::UriUse& use, std::string_view scheme) {
+  if (may_have_scheme(use.kind, scheme)) return {};
+  return unusable(use, fmt::format("has the scheme {}, which is not allowed here", scheme.substr(0, 32)));
 }
 
 }  // namespace
@@ -82,6 +109,10 @@ tl::unexpected<base::Error> foreign(const hls::UriUse& use) {
 base::Status SourceLinks::check(const hls::Playlist& playlist, const contracts::OriginSet& origins,
                                 const http::Uri& base, const hls::Limits& limits) {
   for (const auto& use : playlist.uris) {
+    if (const auto scheme = other_scheme(use)) {
+      if (auto fine = check_scheme(use, *scheme); !fine) return fine;
+      continue;
+    }
     if (!must_be_known(use.kind)) continue;
     const auto uri = http::resolve_as_written(base, use.uri, limits.max_uri_bytes);
     if (!uri) return unusable(use, uri.error().text, uri.error().kind);
@@ -175,9 +206,8 @@ struct SourceLinks::Work {
 
   base::Result<SourceLinkPtr> make(const hls::UriUse& use) {
     if (playlist.is_gap(use)) return gap_link(use);
-    const auto scheme = http::scheme_of(use.uri);
-    if (scheme && *scheme != "http" && *scheme != "https") {
-      if (must_be_known(use.kind)) return foreign(use);
+    if (const auto scheme = other_scheme(use)) {
+      if (auto fine = check_scheme(use, *scheme); !fine) return tl::unexpected(fine.error());
       return SourceLinkPtr{};
     }
     const auto uri = http::resolve_as_written(links.base_of(use, place), use.uri, place.limits.max_uri_bytes);

@@ -10,13 +10,14 @@
 //   init section, key        relative to this balancer, which redirects: it does not depend on pins
 //   lists, data, steering    relative to this balancer, which serves them (documents/), or absolute, at the origin
 //   dates                    the absolute URI at the origin
-//   other schemes            unchanged (skd:, data:)
+//   data:, skd:, urn:        unchanged in keys, and data: in lists and data; other schemes make the playlist unusable
 //
 // With LinkUse::redirect the balancer alone accepts the references to segments, init sections and keys. Their targets
 // are for nodes, which get them from the balancer; viewers do not see them.
 //
-// A segment, part or init section that is at none of the channel's origins makes the whole playlist unusable, because
-// no cache node would fetch it. Other foreign URIs become absolute.
+// A segment, part, init section, key or playlist that is at none of the channel's origins makes the whole playlist
+// unusable: no cache node would fetch it, and viewers would leave the event for a host that the operator did not name.
+// The URIs of ads, dates, session data and steering manifests at other origins become absolute.
 
 #include <cstdint>
 #include <map>
@@ -91,8 +92,8 @@ inline constexpr std::string_view kGapPath = "~gap/";
 /// The links of one source playlist. Owned by one worker.
 class SourceLinks {
  public:
-  /// Checks a playlist before it changes any state. Errors: invalid_input, fault origin, with the line, for a segment
-  /// at no known origin.
+  /// Checks a playlist before it changes any state. Errors: invalid_input, fault origin, with the line, for a URI at no
+  /// known origin or with a scheme that is not allowed.
   static base::Status check(const hls::Playlist&, const contracts::OriginSet&, const http::Uri& base,
                             const hls::Limits& = {});
 

@@ -89,16 +89,54 @@ TEST_CASE("direct links name the node of their number's pin; init sections and k
   CHECK(found[4] == "http://b:2/media/demo/ep1/720p/seg7.ts?" + s.query("720p/seg7.ts"));
 }
 
-TEST_CASE("other schemes are unchanged, foreign keys become absolute, dates are at the origin") {
+TEST_CASE("the schemes of DRM systems are unchanged, and dates are at the origin") {
   RenderingFixture s;
   const auto found =
       uris(s.text(live_text(5, 6, "seg",
                             "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://id\",KEYFORMAT=\"f\"\n"
-                            "#EXT-X-KEY:METHOD=AES-128,URI=\"https://drm/k?x=1\",IV=0x1\n"
+                            "#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"data:text/plain;base64,AAAA\",KEYFORMAT=\"g\"\n"
                             "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",X-URI=\"l.json\"\n")));
   CHECK(found[0] == "skd://id");
-  CHECK(found[1] == "https://drm/k?x=1");
+  CHECK(found[1] == "data:text/plain;base64,AAAA");
   CHECK(found[2] == "http://origin/live/demo/720p/l.json");
+}
+
+TEST_CASE("a key or playlist at a foreign origin, or a scheme that means nothing in a playlist, makes it unusable") {
+  const std::string key = "#EXT-X-KEY:METHOD=AES-128,IV=0x1,URI=", stream = "#EXT-X-STREAM-INF:BANDWIDTH=1\n";
+  const std::string date = "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00Z\",";
+  const auto error_of = [](const std::string& text) {
+    RenderingFixture s;
+    const auto source = playlist_of(text);
+    if (source.multivariant) {
+      s.path = "index.m3u8";
+      s.base = "http://origin/live/demo/main.m3u8";
+      const auto linked = s.linked_of(source);
+      return linked ? std::string() : linked.error().text;
+    }
+    const auto seen = s.timeline.observe("v", source, s.expires, s.now);
+    REQUIRE(seen);
+    const auto linked = s.linked_of(*seen->playlist);
+    return linked ? std::string() : linked.error().text;
+  };
+  const auto media = [](const std::string& lines) { return live_text(5, 6, "seg", lines); };
+  const auto main = [](const std::string& lines) {
+    return "#EXTM3U\n" + lines + "#EXT-X-STREAM-INF:BANDWIDTH=9\nv.m3u8\n";
+  };
+  for (const auto& foreign : {media(key + "\"https://evil/k\"\n"), main(stream + "https://evil/v.m3u8\n"),
+                              main("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"//evil/a.m3u8\"\n"),
+                              main("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI=\"https://evil/i.m3u8\"\n"),
+                              main("#EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"https://evil/k\"\n"),
+                              media("#EXT-X-RENDITION-REPORT:URI=\"https://evil/v.m3u8\",LAST-MSN=1\n")})
+    CHECK(error_of(foreign).find("is at no origin of the channel") != std::string::npos);
+  for (const auto& scheme : {media(key + "\"javascript:alert(1)\"\n"), media(key + "\" java script:alert(1)\"\n"),
+                             media(key + "\"file:///etc/passwd\"\n"), main(stream + "data:,x\n"),
+                             media(date + "X-ASSET-URI=\"JavaScript:alert(1)\"\n"),
+                             main("#EXT-X-SESSION-DATA:DATA-ID=\"a\",URI=\"blob:x\"\n")})
+    CHECK(error_of(scheme).find("which is not allowed here") != std::string::npos);
+  for (const auto& fine : {media(key + "\"urn:uuid:1\"\n"), media(date + "X-ASSET-URI=\"https://ads/a.m3u8\"\n"),
+                           media(date + "X-ASSET-LIST=\"data:application/json,{}\"\n"),
+                           main("#EXT-X-SESSION-DATA:DATA-ID=\"a\",URI=\"https://elsewhere/d.json\"\n")})
+    CHECK(error_of(fine) == "");
 }
 
 TEST_CASE(
@@ -290,7 +328,7 @@ TEST_CASE("children of a multivariant playlist are below the session at the bare
   const auto source = playlist_of(
       "#EXTM3U\r\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"/"
       "st\"\r\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"a/a.m3u8?t=1\"\r\n"
-      "#EXT-X-STREAM-INF:BANDWIDTH=1\r\nindex.m3u8\r\n#EXT-X-STREAM-INF:BANDWIDTH=2\r\nhttps://cdn.example/x.m3u8\r\n");
+      "#EXT-X-STREAM-INF:BANDWIDTH=1\r\nindex.m3u8\r\n#EXT-X-STREAM-INF:BANDWIDTH=2\r\nx.m3u8\r\n");
   const auto linked = s.linked_of(source);
   REQUIRE(linked);
   const MultivariantSnapshot snapshot(source, linked->links, kWall);
@@ -298,11 +336,11 @@ TEST_CASE("children of a multivariant playlist are below the session at the bare
     return "#EXTM3U\r\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"http://origin/"
            "st\"\r\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"" +
            prefix + "a/a.m3u8?t=1\"\r\n#EXT-X-STREAM-INF:BANDWIDTH=1\r\n" + prefix +
-           "~media/index.m3u8\r\n#EXT-X-STREAM-INF:BANDWIDTH=2\r\nhttps://cdn.example/x.m3u8\r\n";
+           "~media/index.m3u8\r\n#EXT-X-STREAM-INF:BANDWIDTH=2\r\n" + prefix + "x.m3u8\r\n";
   };
   CHECK(*snapshot.render({})->body == expected(""));
   CHECK(snapshot.text_for_bare_url("tok.en") == expected("~tok.en/"));
-  REQUIRE(linked->playlists.size() == 2);
+  REQUIRE(linked->playlists.size() == 3);
   CHECK(linked->playlists[0].path == "a/a.m3u8");
   CHECK(linked->playlists[0].query == "t=1");
   CHECK(linked->playlists[1].uri.text() == "http://origin/live/demo/index.m3u8");
