@@ -44,6 +44,15 @@ tl::unexpected<base::Error> wrong(std::string text) {
   return base::failure(base::ErrorKind::invalid_input, base::Fault::client, std::move(text));
 }
 
+/// The name of the session in the balancer's response; empty when there is none.
+std::string session_named_by(const http::Headers& headers) {
+  constexpr std::size_t kNameCharacters = 16;
+  const auto name = headers.first(contracts::kSessionNameHeader).value_or("");
+  const bool is_name =
+      name.size() == kNameCharacters && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return is_name ? std::string(name) : std::string();
+}
+
 base::Counter counter(base::Metrics& metrics, std::string_view result) {
   return metrics.counter(
       "tribune_api_access_requests_total",
@@ -179,6 +188,7 @@ void AccessClient::answer(net::Exchange& exchange, base::Result<net::WholeAnswer
   for (const auto* name : {"Content-Type", "Retry-After"})
     if (const auto value = result->head.headers.first(name)) response.headers.add(name, *value);
   response.body = std::move(result->body);
+  exchange.note.session = session_named_by(result->head.headers);
   exchange.reply(std::move(response));
 }
 

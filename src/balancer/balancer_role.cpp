@@ -78,7 +78,7 @@ class BalancerRole final : public runtime::Role {
         access_handler_(services.clock, services.log, services.metrics, admission_, pins_, router_, paid_access_,
                         view_),
         queue_status_(services.clock, admission_),
-        overload_drill_(services.log, services.metrics, admission_, view_),
+        overload_drill_(services.clock, services.log, services.metrics, admission_, view_),
         steering_(services.clock, services.metrics, router_, pins_, admission_, paid_access_, view_),
         flow_({services.clock, services.metrics, view_, nodes_, admission_, pins_, router_, slates_, transitions_,
                steering_, paid_access_,
@@ -127,15 +127,19 @@ class BalancerRole final : public runtime::Role {
          [this](auto&, auto exchange, const auto& parameters) {
            exchange->reply(queue_status_.answer(parameters["channel"]));
          }},
-        {{Method::get},
+        {{Method::get, Method::post},
          "/access_queue_switch",
          [this](auto&, auto exchange, const auto&) { exchange->reply(overload_drill_.answer(exchange->request())); }},
-        {{Method::get},
+        {{Method::get, Method::post},
          "/access_queue_swith",
          [this](auto&, auto exchange, const auto&) { exchange->reply(overload_drill_.answer(exchange->request())); }},
         {{Method::post},
          contracts::kAccessPath,
-         [this](auto&, auto exchange, const auto&) { exchange->reply(access_handler_.answer(exchange->request())); }},
+         [this](auto&, auto exchange, const auto&) {
+           auto response = access_handler_.answer(exchange->request());
+           exchange->note.session = response.headers.first(contracts::kSessionNameHeader).value_or("");
+           exchange->reply(std::move(response));
+         }},
         {{Method::post},
          "/internal/v1/nodes/{id}",
          [this](auto&, auto exchange, const auto& parameters) {

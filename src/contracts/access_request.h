@@ -34,6 +34,9 @@ struct AccessRequest {
 };
 
 inline constexpr std::string_view kAccessPath = "/internal/v1/access";
+/// The field of a response with the name of the session (session_name()) that the request opened or showed, for the
+/// access logs of both processes. The app does not get it.
+inline constexpr std::string_view kSessionNameHeader = "X-Tribune-Session";
 /// The maximum size of a request.
 inline constexpr std::size_t kMaxAccessRequestBytes = 16 * 1024;
 

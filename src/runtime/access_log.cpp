@@ -20,20 +20,45 @@ std::string loggable_name(std::string_view name) {
   return out;
 }
 
+bool is_base64url(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+/// Whether a session token or ticket follows in the paths of the API.
+bool names_session(std::string_view before) { return before == "/api/v1/sessions" || before == "/api/v1/access"; }
+
+/// Whether the segment is a token, "{key id}.{base64url}" (contracts/signed_payload.h, account_token.h). Within the
+/// API, where no file name looks like one, also with other characters around it.
+bool has_token(std::string_view path, std::string_view segment) {
+  constexpr std::size_t kLongestKeyId = 20, kShortestPayload = 36;
+  const auto dot = segment.find('.');
+  if (dot == std::string_view::npos || dot == 0) return false;
+  const auto payload = segment.substr(dot + 1);
+  const auto end = std::find_if_not(payload.begin(), payload.end(), is_base64url);
+  if (end - payload.begin() < static_cast<std::ptrdiff_t>(kShortestPayload)) return false;
+  const bool is_exact =
+      end == payload.end() && dot <= kLongestKeyId && std::all_of(segment.begin(), segment.begin() + dot, is_base64url);
+  return is_exact || path.starts_with("/api/");
+}
+
 double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
 
 std::string loggable_path(std::string_view path, std::string_view session) {
+  const std::string name = session.empty() ? "…" : std::string(session);
   std::string out;
-  while (!path.empty()) {
-    const auto end = std::min(path.find('/', 1), path.size());
+  for (std::size_t begin = 0; begin < path.size();) {
+    const auto end = std::min(path.find('/', begin + 1), path.size());
+    const auto segment = path.substr(begin, end - begin);
     // Tokens and tickets contain a '.'. Other segments with '~' ("~via", "~0") do not and are logged unchanged.
-    if (path.starts_with("/~") && path.substr(0, end).find('.') != std::string_view::npos)
-      out += "/~" + (session.empty() ? std::string("…") : std::string(session));
+    if (segment.starts_with("/~") && segment.find('.') != std::string_view::npos)
+      out += "/~" + name;
+    else if (names_session(path.substr(0, begin)) || (segment.size() > 1 && has_token(path, segment.substr(1))))
+      out += "/" + name;
     else
-      out += path.substr(0, end);
-    path.remove_prefix(end);
+      out += segment;
+    begin = end;
   }
   if (out.size() <= kLongestPath) return out;
   out.resize(kLongestPath);

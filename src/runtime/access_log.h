@@ -14,8 +14,10 @@
 
 namespace tribune::runtime {
 
-/// The path for the log: a path segment "~{token}" is replaced by "~{session}", and the text is cut after 512 bytes.
-/// Queries are not logged, because they contain the signatures of links and tokens.
+/// The path for the log, cut after 512 bytes. Session tokens and tickets are replaced by the session, or by "…" where
+/// it is not known: path segments "~{token}", what follows /api/v1/sessions/ and /api/v1/access/ whatever it is, and
+/// other segments with the form of a token. Queries are not logged, because they contain the signatures of links and
+/// tokens.
 std::string loggable_path(std::string_view path, std::string_view session);
 
 /// One per listener. Any thread; locks inside (once per method and class of status).

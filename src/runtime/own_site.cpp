@@ -1,6 +1,7 @@
 #include "runtime/own_site.h"
 
 #include <algorithm>
+#include <array>
 
 #include "http/problem.h"
 #include "http/uri.h"
@@ -35,6 +36,65 @@ bool is_of_this_site(std::string_view reference, const http::Request& request) {
   if (!other) return false;  // "null", or not a URL
   const auto own = http::parse_uri(other->scheme + "://" + request.host);
   return own && own->host == other->host && own->port == other->port;
+}
+
+bool begins_with_ignoring_case(std::string_view text, std::string_view beginning) {
+  return http::equals_ignoring_case(text.substr(0, beginning.size()), beginning);
+}
+
+bool contains_ignoring_case(std::string_view text, std::string_view part) {
+  return lower_case(text).find(part) != std::string::npos;
+}
+
+/// The product names with which programs begin their User-Agent (RFC 9110 section 10.1.5). The media players of
+/// browsers (AppleCoreMedia, stagefright) and apps that fetch previews are not among them.
+constexpr std::array<std::string_view, 26> kPrograms{"curl",
+                                                     "Wget",
+                                                     "Wget2",
+                                                     "python-requests",
+                                                     "Python-urllib",
+                                                     "python-httpx",
+                                                     "aiohttp",
+                                                     "Python",
+                                                     "urllib3",
+                                                     "HTTPie",
+                                                     "xh",
+                                                     "Go-http-client",
+                                                     "Java",
+                                                     "Java-http-client",
+                                                     "Apache-HttpClient",
+                                                     "okhttp",
+                                                     "libwww-perl",
+                                                     "Ruby",
+                                                     "axios",
+                                                     "node",
+                                                     "undici",
+                                                     "Deno",
+                                                     "Bun",
+                                                     "GuzzleHttp",
+                                                     "PostmanRuntime",
+                                                     "insomnia"};
+
+/// Whether the User-Agent begins with a product of the list: "curl/8.5.0", "Python/3.11 aiohttp/3.9", "node".
+bool names_program(std::string_view user_agent) {
+  const auto product = user_agent.substr(0, user_agent.find_first_of("/ "));
+  return std::any_of(kPrograms.begin(), kPrograms.end(),
+                     [&](std::string_view program) { return http::equals_ignoring_case(product, program); });
+}
+
+/// Whether browsers add the field, and programs do not by themselves. Node.js sends Sec-Fetch-Mode and
+/// "Accept-Language: *".
+bool is_of_browser(const http::Header& field) {
+  using http::equals_ignoring_case;
+  if (begins_with_ignoring_case(field.name, "Sec-")) return !equals_ignoring_case(field.name, "Sec-Fetch-Mode");
+  if (equals_ignoring_case(field.name, "Accept-Language")) return field.value != "*";
+  if (equals_ignoring_case(field.name, "Accept"))
+    return contains_ignoring_case(field.value, "text/html") || contains_ignoring_case(field.value, "image/") ||
+           contains_ignoring_case(field.value, "text/css");
+  for (const auto* name : {"Upgrade-Insecure-Requests", "Origin", "Referer", "DNT", "Cookie", "Purpose", "X-Purpose",
+                           "X-Moz", "X-Playback-Session-Id"})
+    if (equals_ignoring_case(field.name, name)) return true;
+  return false;
 }
 
 bool is_write(http::Method method) {
@@ -88,6 +148,31 @@ bool is_cross_site(const http::Request& request) {
     if (names_site && !is_of_this_site(field.value, request)) return true;
   }
   return false;
+}
+
+bool shows_own_site(const http::Request& request) {
+  return shows_own_site_in_post(request) || (!is_cross_site(request) && request.headers.first("Referer"));
+}
+
+bool shows_own_site_in_post(const http::Request& request) {
+  return !is_cross_site(request) && (request.headers.first("Sec-Fetch-Site") || request.headers.first("Origin"));
+}
+
+bool is_of_program(const http::Request& request) {
+  for (const auto& field : request.headers.all()) {
+    if (is_of_browser(field)) return false;
+    if (http::equals_ignoring_case(field.name, "User-Agent") && !names_program(field.value)) return false;
+  }
+  return true;
+}
+
+bool is_prefetch(const http::Request& request) {
+  return std::any_of(request.headers.all().begin(), request.headers.all().end(), [](const http::Header& field) {
+    const bool says_purpose =
+        http::equals_ignoring_case(field.name, "Sec-Purpose") || http::equals_ignoring_case(field.name, "Purpose") ||
+        http::equals_ignoring_case(field.name, "X-Purpose") || http::equals_ignoring_case(field.name, "X-Moz");
+    return says_purpose && !http::equals_ignoring_case(field.value, "fetch");
+  });
 }
 
 std::optional<http::Response> refusal_of_site(const http::Request& request, const HostNames& hosts) {

@@ -39,6 +39,23 @@ class HostNames {
 /// Whether the fields show that a page of another site, or of another port of this site, caused the request.
 bool is_cross_site(const http::Request&);
 
+/// Whether a field that no page of another site can write says that the user or a page of this site caused the request:
+/// Sec-Fetch-Site, Origin, or Referer. Only for requests that are not cross-site. Browsers leave all three out of a GET
+/// over plain http when the page that causes it has the referrer policy no-referrer.
+bool shows_own_site(const http::Request&);
+
+/// The same for a POST, to which all browsers add Origin: a Referer is not enough.
+bool shows_own_site_in_post(const http::Request&);
+
+/// Whether the request is certainly not a browser's: its User-Agent is absent or that of a known command-line program
+/// or HTTP library, and it has no field that browsers add. A page cannot remove User-Agent and Accept-Language from the
+/// requests that it causes, and cannot choose the first without a preflight, which shows its origin. Other requests may
+/// be those of a browser, its media player or an app that shows a preview of a link.
+bool is_of_program(const http::Request&);
+
+/// Whether a browser sent the request before its user asked for the page.
+bool is_prefetch(const http::Request&);
+
 /// The response with which a listener for operators rejects the request before authentication; nullopt when the request
 /// is allowed. 421 for a host that is not one of the listener's, 403 for a request of another site's page, 415 for a
 /// write whose content type is not application/json: browsers send such writes to other sites without a preflight

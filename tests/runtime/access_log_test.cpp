@@ -21,6 +21,19 @@ TEST_CASE("a session token in a path is replaced by the name of the session") {
   CHECK(loggable_path("/live/demo/~abc.def.ghi/x", "") == "/live/demo/~…/x");
 }
 
+TEST_CASE("a token in a path of the API is replaced, too, whatever it looks like") {
+  const std::string token = "k1." + std::string(80, 'x');
+  CHECK(loggable_path("/api/v1/sessions/" + token + "/reports", "00ff") == "/api/v1/sessions/00ff/reports");
+  CHECK(loggable_path("/api/v1/sessions/anything/reports", "") == "/api/v1/sessions/…/reports");
+  CHECK(loggable_path("/api/v1/access/" + token, "00ff") == "/api/v1/access/00ff");
+  CHECK(loggable_path("/api/v1/access/" + token + "/stop", "") == "/api/v1/access/…/stop");
+  CHECK(loggable_path("/api/v1/other/%20" + token + "/x", "") == "/api/v1/other/…/x");
+  CHECK(loggable_path("/" + token + "/x", "") == "/…/x");
+  CHECK(loggable_path("/api/v1/access", "s") == "/api/v1/access");
+  CHECK(loggable_path("/media/demo/file-name-of-a-segment-0001.with-a-long-suffix", "") ==
+        "/media/demo/file-name-of-a-segment-0001.with-a-long-suffix");
+}
+
 TEST_CASE("other paths are logged unchanged, and very long ones are truncated") {
   CHECK(loggable_path("/", "") == "/");
   CHECK(loggable_path("/a//b/", "s") == "/a//b/");

@@ -28,9 +28,11 @@ base::Counter access_requests_counter(base::Metrics& metrics, std::string_view r
                          {{"result", result}});
 }
 
-http::Response json_reply(std::string body, std::optional<std::int64_t> retry_after = std::nullopt) {
+http::Response json_reply(std::string body, access::SessionId session,
+                          std::optional<std::int64_t> retry_after = std::nullopt) {
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  if (session != 0) response.headers.add(contracts::kSessionNameHeader, contracts::session_name(session));
   if (retry_after) response.headers.add("Retry-After", std::to_string(*retry_after));
   response.body = std::move(body);
   return response;
@@ -183,7 +185,7 @@ http::Response AccessHandler::granted(const AccessRequest& request, const EventV
   base::json::Writer w;
   w.begin_object().member("status", "granted").member("channel", channel.id).member("session", token);
   w.member("playback_url", fmt::format("{}/live/{}/index.m3u8?session={}", request.playback_base, channel.id, token));
-  return json_reply(w.end_object().take());
+  return json_reply(w.end_object().take(), granted.session);
 }
 
 http::Response AccessHandler::queued(const AccessRequest& request, const EventView& view,
@@ -219,7 +221,7 @@ http::Response AccessHandler::queued(const AccessRequest& request, const EventVi
   w.member("retry_after_seconds", retry_after)
       .member("queue_url", "/queue/" + channel.id)
       .member("message", message_for(queued, retry_after));
-  return json_reply(w.end_object().take(), retry_after);
+  return json_reply(w.end_object().take(), queued.ticket.session, retry_after);
 }
 
 http::Response AccessHandler::refused(const contracts::Channel& channel, const access::Refused& refused) {
@@ -232,7 +234,7 @@ http::Response AccessHandler::refused(const contracts::Channel& channel, const a
   base::json::Writer w;
   w.begin_object().member("status", "full").member("channel", channel.id).member("retry_after_seconds", retry_after);
   w.member("message", detail_of(refused));
-  return json_reply(w.end_object().take(), retry_after);
+  return json_reply(w.end_object().take(), 0, retry_after);
 }
 
 void AccessHandler::forget(access::SessionId session) {
@@ -252,16 +254,19 @@ bool AccessHandler::end(access::SessionId session, AccessRequest::Action how) {
 http::Response AccessHandler::stop(const AccessRequest& request, const EventView& view) {
   const auto now = clock_.wall_now();
   std::optional<bool> was_open;
+  access::SessionId session = 0;
   for (const auto& channel : view.event->channels) {
     if (contracts::looks_like_ticket(request.pass)) {
       const auto ticket = read_ticket(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew);
       if (!ticket) continue;
+      session = ticket->session;
       const bool waited = admission_.cancel(channel.id, claim_of(*ticket));
       if (waited) forget(ticket->session);
       was_open = waited || end(ticket->session, request.action);
     } else if (const auto token =
                    read_token(*view.keys, admission_, channel.id, request.pass, now, view.event->clock_skew)) {
-      was_open = end(token->session, request.action);
+      session = token->session;
+      was_open = end(session, request.action);
     }
     if (was_open) break;
   }
@@ -272,7 +277,7 @@ http::Response AccessHandler::stop(const AccessRequest& request, const EventView
   stopped_.add();
   base::json::Writer w;
   w.begin_object().member("status", "stopped").member("was_open", *was_open);
-  return json_reply(w.end_object().take());
+  return json_reply(w.end_object().take(), session);
 }
 
 }  // namespace tribune::balancer

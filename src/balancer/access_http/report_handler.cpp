@@ -70,12 +70,12 @@ http::Response ReportHandler::answer(const contracts::AccessRequest& request, co
     const auto* channel = view.event->find(request.channel);
     if (!channel) return http::problem(http::problems::channel_unknown, "no channel has this id");
     if (request.pass.empty()) return route(request, view, *channel, nullptr);
-    if (const auto found = reporter(request, view, *channel)) return route(request, view, *channel, &*found);
+    if (const auto found = reporter(request, view, *channel)) return answer_to(request, view, *channel, *found);
     return http::problem(http::problems::session_invalid, "this is neither a session nor a ticket of this channel");
   }
   // A token or ticket is signed for its channel but does not name it, so the channels of the event are tried.
   for (const auto& channel : view.event->channels)
-    if (const auto found = reporter(request, view, channel)) return route(request, view, channel, &*found);
+    if (const auto found = reporter(request, view, channel)) return answer_to(request, view, channel, *found);
   return http::problem(http::problems::session_invalid, "this is neither a session nor a ticket of this event");
 }
 
@@ -92,6 +92,13 @@ std::optional<ReportHandler::Reporter> ReportHandler::reporter(const contracts::
   auto token = read_token(*view.keys, admission_, channel.id, request.pass, now, skew);
   if (!token) return std::nullopt;
   return Reporter{std::move(*token), false};
+}
+
+http::Response ReportHandler::answer_to(const contracts::AccessRequest& request, const EventView& view,
+                                        const contracts::Channel& channel, const Reporter& reporter) {
+  auto response = route(request, view, channel, &reporter);
+  response.headers.set(contracts::kSessionNameHeader, contracts::session_name(reporter.token.session));
+  return response;
 }
 
 /// A ticket may still wait, and a report admits no viewer: the report is answered, but routing does not record its

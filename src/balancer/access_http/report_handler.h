@@ -42,6 +42,9 @@ class ReportHandler {
     bool waits = false;  // it is that of a ticket
   };
   std::optional<Reporter> reporter(const contracts::AccessRequest&, const EventView&, const contracts::Channel&) const;
+  /// route() for a session, and the name of the session.
+  http::Response answer_to(const contracts::AccessRequest&, const EventView&, const contracts::Channel&,
+                           const Reporter&);
   /// Refuses a session that has ended. `reporter`: null without a session.
   http::Response route(const contracts::AccessRequest&, const EventView&, const contracts::Channel&,
                        const Reporter* reporter);

@@ -1,7 +1,8 @@
 #pragma once
 // The rules that identify an operator at the front listener, which also serves viewers: a request with the operator
 // token, or a request from an operator network that comes neither through an unknown proxy nor from a page of another
-// site. Values; const methods from any thread.
+// site. A request without the token that may be a browser's is confirmed by the operator first, unless the browser says
+// that the operator or a page of this site caused it. Values; const methods from any thread.
 
 #include <string>
 #include <vector>
@@ -22,6 +23,12 @@ struct OperatorRules {
 
   /// Why the request is not an operator's, as a literal for the log; empty when it is one.
   std::string_view refusal(const http::Request&) const;
+
+  /// Of a GET that is not refused: whether a page of another site may have caused it.
+  bool needs_confirmation(const http::Request&) const;
+
+ private:
+  bool has_token(const http::Request&) const;
 };
 
 /// The rules of the two balancer settings and the sections front and admin.

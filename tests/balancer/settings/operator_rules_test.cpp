@@ -15,8 +15,8 @@ constexpr auto kToken = "operator-token-of-the-test";
 OperatorRules rules() {
   OperatorRules rules;
   rules.token = kToken;
-  rules.networks = *base::PrefixList::parse({"10.1.0.0/16", "127.0.0.0/8"});
-  rules.trusted_proxies = *base::PrefixList::parse({"10.0.0.0/8"});
+  rules.networks = *base::PrefixList::parse({"10.1.0.0/16", "10.0.0.9", "127.0.0.0/8"});
+  rules.trusted_proxies = *base::PrefixList::parse({"10.0.0.0/16"});
   rules.hosts = runtime::HostNames::with_any_address({"ops.example"});
   return rules;
 }
@@ -57,13 +57,47 @@ TEST_CASE("an operator network is compared with the address that a trusted proxy
             .empty());
   CHECK(rules().refusal(asked("203.0.113.1", kNamedByProxy, {{"X-Forwarded-For", "203.0.113.1"}})) ==
         "not_from_an_operator_network");
-  CHECK(rules().refusal(asked("10.1.2.3", 4711)) == "a_proxy_named_nobody");
+  CHECK(rules().refusal(asked("10.0.0.9", 4711)) == "a_proxy_named_nobody");
+}
+
+TEST_CASE("a list of addresses that names only trusted proxies, or a proxy behind the client, vouches for nobody") {
+  const auto refusal = [](const std::string& client, const std::string& list) {
+    return rules().refusal(asked(client, kNamedByProxy, {{"X-Forwarded-For", list}}));
+  };
+  CHECK(refusal("10.0.0.9", "10.0.0.9") == "a_proxy_named_nobody");
+  CHECK(refusal("10.0.0.9", "10.0.0.9, 10.0.0.10") == "a_proxy_named_nobody");
+  CHECK(refusal("10.1.2.3", "203.0.113.1, 10.1.2.3") == "behind_an_unknown_proxy");
+  CHECK(refusal("10.1.2.3", "unknown, 10.1.2.3, 10.0.0.9") == "behind_an_unknown_proxy");
+  CHECK(refusal("10.1.2.3", "10.1.2.3:4711, 10.0.0.9") == "");
+}
+
+TEST_CASE("a request that may be a browser's is confirmed, unless the browser names its cause, or it has the token") {
+  const auto needs = [](http::Headers fields) {
+    return rules().needs_confirmation(asked("127.0.0.1", 4711, std::move(fields)));
+  };
+  const http::Header browser{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0"};
+  // <img referrerpolicy="no-referrer"> over plain http.
+  CHECK(needs({browser, {"Accept", "image/avif,*/*"}, {"Accept-Language", "en-US"}}));
+  CHECK(needs({browser}));
+  CHECK(needs({{"User-Agent", "AppleCoreMedia/1.0.0"}}));
+  CHECK(needs({{"User-Agent", "an unknown program"}}));
+  CHECK(needs({{"User-Agent", "curl/8.5.0"}, {"Accept-Language", "en"}}));
+  CHECK(needs({browser, {"Sec-Fetch-Site", "none"}, {"Sec-Purpose", "prefetch"}}));
+  CHECK_FALSE(needs({browser, {"Sec-Fetch-Site", "none"}}));
+  CHECK_FALSE(needs({browser, {"Sec-Fetch-Site", "same-origin"}}));
+  CHECK_FALSE(needs({browser, {"Referer", "http://ops.example/desk"}}));
+  CHECK_FALSE(needs({{"User-Agent", "curl/8.5.0"}, {"Accept", "*/*"}}));
+  CHECK_FALSE(needs({{"User-Agent", "Wget/1.21"}}));
+  CHECK_FALSE(needs({{"User-Agent", "python-requests/2.31"}, {"Accept-Encoding", "gzip"}}));
+  CHECK_FALSE(needs({}));
+  CHECK_FALSE(needs({browser, {"Authorization", std::string("Bearer ") + kToken}}));
 }
 
 TEST_CASE("a request through an untrusted proxy is not an operator's") {
   CHECK(rules().refusal(asked("127.0.0.1", 4711)).empty());
   for (const auto* field : {"Forwarded", "Via", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Real-IP",
-                            "CF-Connecting-IP", "True-Client-IP"})
+                            "CF-Connecting-IP", "True-Client-IP", "X-Client-IP", "X-Envoy-External-Address",
+                            "Fastly-Client-IP", "CDN-Loop", "X-Forwarded-Port"})
     CHECK_MESSAGE(rules().refusal(asked("127.0.0.1", 4711, {{field, "127.0.0.1"}})) == "behind_an_unknown_proxy",
                   field);
 }

@@ -1,4 +1,8 @@
 """/access_queue_switch, with which operators emulate an overload: its authorization, its parameters, its log events."""
+import html
+import re
+from urllib.parse import urlencode
+
 import pytest
 from harness.access_api import request_access
 from harness.live_channel import LiveChannel
@@ -85,3 +89,40 @@ def test_only_operators_may_use_the_drill_and_each_use_is_logged_with_the_client
     event.balancer.wait_log("overload_emulation", on=True, closed=False, channel="demo", sessions=3, mbps=4)
     wait_until(lambda: event.balancer.metric("tribune_balancer_drill_requests_total", result="used") == 3, 5)
     wait_until(lambda: event.balancer.metric("tribune_balancer_drill_requests_total", result="refused") == 2, 5)
+
+
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0", "Accept": "text/html,*/*", "Accept-Language": "en"}
+
+
+def is_drill_on(event):
+    return event.balancer.get(PATHS[0], method="HEAD").status == 200 and statuses(event, 1) == ["queued"]
+
+
+def test_a_browser_that_names_no_cause_gets_a_page_whose_button_switches(waiting_room_event):
+    event = waiting_room_event(limit=100)
+    own = event.balancer.url
+
+    def open_page(query="?state=on", **fields):
+        return event.balancer.get(PATHS[0] + query, headers={**BROWSER, **fields})
+
+    def press(page, origin=own, body=None, query=None):
+        action, value = re.search(r'action="([^"]*)"', page.text).group(1), re.search(r'name="confirmation" value="([^"]*)"', page.text).group(1)
+        headers = {**BROWSER, "Content-Type": "application/x-www-form-urlencoded", **({"Origin": origin} if origin else {})}
+        return event.balancer.get(PATHS[0] + html.unescape(query or action), method="POST", headers=headers,
+                                  body=(body or urlencode({"confirmation": html.unescape(value)})).encode())
+
+    page = open_page()
+    assert page.status == 200 and page.header("Content-Type").startswith("text/html"), page
+    assert page.header("X-Frame-Options") == "DENY" and "frame-ancestors 'none'" in page.header("Content-Security-Policy")
+    assert page.header("Cache-Control") == "no-store"
+    assert not is_drill_on(event), "the page has changed nothing"
+    for wrong in ({"origin": None}, {"origin": "http://evil.example"}, {"origin": "null"}, {"body": "confirmation=k1.1.x"}, {"query": "?sessions=5"}):
+        assert press(page, **wrong).status == 403, wrong
+        assert not is_drill_on(event), wrong
+    done = press(page)
+    assert done.status == 200 and done.header("Content-Type").startswith("text/html")
+    assert is_drill_on(event)
+    assert open_page("?state=off", **{"Sec-Fetch-Site": "none"}).json == {"overload_emulation": False}, "the operator followed a link or typed the address"
+    toggle = open_page("")
+    assert press(toggle).status == 200 and press(toggle).status == 200 and is_drill_on(event), "the button sets what the page shows, however often it is pressed"
+    assert event.balancer.metric("tribune_balancer_drill_requests_total", result="unconfirmed") == 2
