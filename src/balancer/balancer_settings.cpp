@@ -130,13 +130,15 @@ void add_viewer_fields(config::Section<BalancerSettings>& section) {
             "URL at which cache nodes reach this balancer, so that they serve the segments of the waiting rooms. "
             "Empty: the balancer serves these segments itself.",
             check_origin, "http(s)://host[:port], or empty")
-      .texts("operator_networks", &BalancerSettings::operator_networks,
-             "Networks from which /access_queue_switch may be used without a token, by the client address as the front "
-             "listener determines it. List a proxy in front of the balancer in front.trusted_proxies: an address that "
-             "no trusted proxy reports counts only when the request shows no sign of a proxy. Requests that pages of "
-             "other sites cause, and requests whose Host is a name that is not in admin.names, are refused. Empty: the "
-             "token is always required.",
-             config::check_prefix, "addresses, or prefixes as 10.0.0.0/8")
+      .texts(
+          "operator_networks", &BalancerSettings::operator_networks,
+          "Networks from which /access_queue_switch may be used without a token, by the client address as the front "
+          "listener determines it. List a proxy in front of the balancer in front.trusted_proxies: an address that "
+          "no trusted proxy reports counts only when the request shows no sign of a proxy. Requests that pages of "
+          "other sites cause, and requests whose Host is a name that is not in admin.names, are refused. A browser's "
+          "request that shows no cause is confirmed on a page. An address that is also in front.trusted_proxies is "
+          "no operator's. Empty: the token is always required.",
+          config::check_prefix, "addresses, or prefixes as 10.0.0.0/8")
       .text("operator_token", &BalancerSettings::operator_token,
             "Requests with this token as Authorization: Bearer may use /access_queue_switch from any address. Empty: "
             "no token is accepted.",

@@ -18,6 +18,13 @@ std::uint64_t size_of(const std::string& key, const StoredResponse& response) {
   return bytes;
 }
 
+/// A part that was requested before the whole arrived does not replace it.
+bool is_part_of(const StoredResponse& part, const StoredResponse& whole) {
+  return part.part && !whole.part &&
+         http::etags_match_strongly(part.head.headers.first("ETag").value_or(""),
+                                    whole.head.headers.first("ETag").value_or(""));
+}
+
 }  // namespace
 
 ResponseStore::~ResponseStore() = default;
@@ -56,8 +63,11 @@ void ResponseStore::put(const std::string& key, StoredResponsePtr response) {
   const std::lock_guard lock(mutex_);
   const auto at = uris_.try_emplace(key).first;
   auto& slots = at->second;
+  const auto is_same_variant = [&](const auto& slot) { return slot->response->variant == response->variant; };
+  const auto former = std::find_if(slots.begin(), slots.end(), is_same_variant);
+  if (former != slots.end() && is_part_of(*response, *(*former)->response)) return;
   for (std::size_t i = slots.size(); i-- > 0;)
-    if (slots[i]->response->variant == response->variant) remove(slots, i, removed);
+    if (is_same_variant(slots[i])) remove(slots, i, removed);
   std::vector<std::string_view> varies{response->vary};
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const auto& vary = slots[i]->response->vary;

@@ -26,8 +26,8 @@ class ResponseStore {
     StoredResponsePtr other;     // without it, the newest of the other variants
   };
   Found find(const std::string& key, RequestVariants&);
-  /// Stores the response and replaces the one of the same variant. A URI has at most 64 variants, and at most 8
-  /// different values of Vary; the oldest ones give way.
+  /// Stores the response and replaces the one of the same variant, unless it is a part of that one. A URI has at most
+  /// 64 variants, and at most 8 different values of Vary; the oldest ones give way.
   void put(const std::string& key, StoredResponsePtr);
   /// Removes all variants.
   void invalidate(const std::string& key);

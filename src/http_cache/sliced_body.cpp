@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t kFirstChunk = 16 << 10;
 constexpr std::uint64_t kLargestChunk = 1 << 20;
+constexpr std::uint64_t kLargestInOne = 4 << 20;  // a body up to this size is copied once, so that hits send one slice
 
 }  // namespace
 
@@ -66,7 +67,12 @@ std::vector<base::BytesSlice> GrowingBody::from(std::uint64_t first) const {
 }
 
 SlicedBody GrowingBody::finished() {
-  if (!chunks_.empty() && chunks_.back().used < chunks_.back().bytes->size()) {
+  if (chunks_.size() > 1 && size_ <= kLargestInOne) {
+    auto whole = std::make_shared<std::string>();
+    whole->reserve(static_cast<std::size_t>(size_));
+    for (const auto& chunk : chunks_) whole->append(*chunk.bytes, 0, chunk.used);
+    chunks_ = {{std::move(whole), static_cast<std::size_t>(size_)}};
+  } else if (!chunks_.empty() && chunks_.back().used < chunks_.back().bytes->size()) {
     auto& last = chunks_.back();
     last.bytes = std::make_shared<std::string>(*last.bytes, 0, last.used);
   }
@@ -75,10 +81,11 @@ SlicedBody GrowingBody::finished() {
   return body;
 }
 
-/// At most what is missing. Without a length each chunk is as large as all before it, up to a bound.
+/// Each chunk is as large as all before it, up to a bound, so that an origin that announces a large body and sends
+/// little of it occupies little memory.
 std::size_t GrowingBody::next_chunk_bytes() const {
-  const auto wanted = length_ && *length_ > size_ ? *length_ - size_ : std::max(kFirstChunk, size_);
-  return static_cast<std::size_t>(std::min(kLargestChunk, wanted));
+  const auto wanted = std::clamp(size_, kFirstChunk, kLargestChunk);
+  return static_cast<std::size_t>(length_ && *length_ > size_ ? std::min(wanted, *length_ - size_) : wanted);
 }
 
 }  // namespace tribune::http_cache

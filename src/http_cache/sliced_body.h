@@ -39,7 +39,8 @@ class GrowingBody {
   std::uint64_t size() const { return size_; }
   /// All bytes from `first` on.
   std::vector<base::BytesSlice> from(std::uint64_t first) const;
-  /// The whole body, without unused memory at its end.
+  /// The whole body, without unused memory at its end; in one slice up to 4 MiB. Slices that were taken before stay
+  /// valid.
   SlicedBody finished();
 
  private:

@@ -40,7 +40,7 @@ TEST_CASE("every setting of the balancer is read") {
   const auto outcome = read_section(
       R"({"state_dir":"s","nodes":[{"id":"a","url":"http://a:1"},{"id":"b"}],"node_timeout":"3s","session_idle":"1s",
       "max_sessions":10,"direct_players":["My"],"origin":{"connect_timeout":"100ms","first_byte_timeout":"200ms","low_speed_window":"300ms",
-      "low_speed_bytes":5,"total_timeout":"400ms","allow_special_addresses":false,"first_answer":"500ms","multivariant_age":"2s","media_look":"0s","max_waiting":6}})");
+      "low_speed_bytes":5,"total_timeout":"400ms","allow_special_addresses":true,"first_answer":"500ms","multivariant_age":"2s","media_look":"0s","max_waiting":6}})");
   REQUIRE(outcome.settings);
   const auto& settings = outcome.settings->get<BalancerSettings>("balancer");
   REQUIRE(settings.nodes.size() == 2);
@@ -56,7 +56,7 @@ TEST_CASE("every setting of the balancer is read") {
   CHECK(source.deadlines.low_speed_window == 300ms);
   CHECK(source.deadlines.low_speed_bytes == 5);
   CHECK(source.deadlines.total == 400ms);
-  CHECK_FALSE(source.allow_special_addresses);
+  CHECK(source.allow_special_addresses);
   CHECK(source.first_answer == 500ms);
   CHECK(source.multivariant_age == 2s);
   CHECK(source.media_look == 0ms);

@@ -99,6 +99,32 @@ TEST_CASE("a growing body has the same bytes in slices, whether its length is kn
   }
 }
 
+TEST_CASE("a part does not replace the whole of the same representation") {
+  ResponseStore store(64 << 20);
+  const http::Headers fields;
+  RequestVariants request(fields);
+  const auto whole_with = [](const std::string& etag) {
+    auto whole = std::make_shared<StoredResponse>();
+    whole->head.headers = {{"ETag", etag}};
+    whole->body = body_with("hello");
+    return whole;
+  };
+  store.put("k", whole_with("\"one\""));
+  store.put("k", part_of(0, "hel", 5));
+  CHECK_FALSE(store.find("k", request).response->part);
+  store.put("k", part_of(0, "new", 5, "\"two\""));
+  CHECK(store.find("k", request).response->part);
+  store.put("k", whole_with("\"two\""));
+  CHECK_FALSE(store.find("k", request).response->part);
+  CHECK(store.totals().entries == 1);
+}
+
+TEST_CASE("a body that is announced and not sent occupies little memory") {
+  GrowingBody body(16 << 20);
+  body.append("hello");
+  CHECK(body.from(0).front().bytes->size() <= (16 << 10));
+}
+
 TEST_CASE("a request computes the key of each Vary once, however many variants are stored") {
   ResponseStore store(64 << 20);
   for (int i = 0; i < 70; ++i) {

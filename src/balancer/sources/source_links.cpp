@@ -90,15 +90,6 @@ tl::unexpected<base::Error> foreign(const hls::UriUse& use) {
   return unusable(use, "is at no origin of the channel; extra_origins may name further ones");
 }
 
-/// The scheme, in lower case, if it is neither http nor https. Blanks and control bytes do not count: browsers ignore
-/// them.
-std::optional<std::string> other_scheme(const hls::UriUse& use) {
-  std::string text(use.uri);
-  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) <= ' '; });
-  auto scheme = http::scheme_of(text);
-  return scheme && *scheme != "http" && *scheme != "https" ? scheme : std::nullopt;
-}
-
 base::Status check_scheme(const hls::UriUse& use, std::string_view scheme) {
   if (may_have_scheme(use.kind, scheme)) return {};
   return unusable(use, fmt::format("has the scheme {}, which is not allowed here", scheme.substr(0, 32)));
@@ -106,10 +97,17 @@ base::Status check_scheme(const hls::UriUse& use, std::string_view scheme) {
 
 }  // namespace
 
+std::optional<std::string> other_scheme(std::string_view uri) {
+  std::string text(uri);
+  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) <= ' '; });
+  auto scheme = http::scheme_of(text);
+  return scheme && *scheme != "http" && *scheme != "https" ? scheme : std::nullopt;
+}
+
 base::Status SourceLinks::check(const hls::Playlist& playlist, const contracts::OriginSet& origins,
                                 const http::Uri& base, const hls::Limits& limits) {
   for (const auto& use : playlist.uris) {
-    if (const auto scheme = other_scheme(use)) {
+    if (const auto scheme = other_scheme(use.uri)) {
       if (auto fine = check_scheme(use, *scheme); !fine) return fine;
       continue;
     }
@@ -206,7 +204,7 @@ struct SourceLinks::Work {
 
   base::Result<SourceLinkPtr> make(const hls::UriUse& use) {
     if (playlist.is_gap(use)) return gap_link(use);
-    if (const auto scheme = other_scheme(use)) {
+    if (const auto scheme = other_scheme(use.uri)) {
       if (auto fine = check_scheme(use, *scheme); !fine) return tl::unexpected(fine.error());
       return SourceLinkPtr{};
     }

@@ -22,7 +22,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -78,6 +80,10 @@ struct LinkPlace {
   base::WallTime now;
   hls::Limits limits = {};  // of a URI, and of the playlist with its links
 };
+
+/// The scheme of a URI, in lower case, if it is neither http nor https. Blanks and control bytes do not count: browsers
+/// ignore them.
+std::optional<std::string> other_scheme(std::string_view uri);
 
 /// The path of a playlist after `~{session}/`: its origin path, which is moved when it collides with a path of the
 /// balancer.

@@ -98,6 +98,9 @@ base::Result<DocumentText> asset_list_text(std::string_view json, const Document
   for (const auto& asset : assets->array) {
     const auto* written = asset.is(Kind::object) ? asset.find("URI") : nullptr;
     if (!written || !written->is(Kind::string)) continue;
+    if (const auto scheme = other_scheme(written->string); scheme && *scheme != "data")
+      return base::failure(base::ErrorKind::invalid_input, base::Fault::origin,
+                           "an asset has the scheme " + scheme->substr(0, 32) + ", which is not allowed");
     const auto reference = session_reference(written->string, making, made.playlists);
     if (!reference) continue;
     piece.append(json.substr(done, written->offset - done)).append("\"");

@@ -67,6 +67,13 @@ TEST_CASE("an asset that is a media file gets a signed link, and one that is a p
   CHECK(made->playlists[0].uri.text() == "http://origin/live/demo/lists/b.m3u8?q=2");
 }
 
+TEST_CASE("an asset with a scheme that means nothing to a player makes its list unusable") {
+  DocumentFixture s;
+  for (const auto* uri : {"javascript:alert(1)", " JAVA\\tscript:alert(1)", "file:///etc/passwd", "blob:x"})
+    CHECK(s.list(fmt::format(R"({{"ASSETS":[{{"URI":"{}"}}]}})", uri)).find("which is not allowed") !=
+          std::string::npos);
+}
+
 TEST_CASE("a malformed asset list is refused, and so is one beyond the bounds") {
   DocumentFixture s;
   std::string many = "{\"ASSETS\":[", deep = "{\"ASSETS\":[],\"A\":";
