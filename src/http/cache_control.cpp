@@ -33,7 +33,7 @@ class DirectiveReader {
       if (!directive.name.empty() && rest_.starts_with('=')) {
         rest_.remove_prefix(1);
         skip(" \t");
-        directive.value = rest_.starts_with('"') ? take_quoted() : take_bare();
+        directive.value = rest_.starts_with('"') ? take_quoted() : take_token_as_written();
         skip(" \t");
       }
       const bool ends_well = rest_.empty() || rest_.front() == ',';
@@ -59,10 +59,10 @@ class DirectiveReader {
     return token;
   }
 
-  std::string take_bare() {
-    const auto end = std::min(rest_.find_first_of(", \t"), rest_.size());
-    std::string value(rest_.substr(0, end));
-    rest_.remove_prefix(end);
+  std::string take_token_as_written() {
+    const auto end = std::find_if_not(rest_.begin(), rest_.end(), is_token_byte);
+    std::string value(rest_.begin(), end);
+    rest_.remove_prefix(value.size());
     return value;
   }
 

@@ -137,7 +137,8 @@ std::string preferred_language(const Headers& request) {
   const auto accepted = request.joined("Accept-Language");
   const auto ranges = accepted ? by_preference(*accepted) : std::vector<LanguageRange>();
   if (ranges.empty() || ranges.size() > kMaxMembers) return {};
-  const bool is_alone = ranges.size() == 1 || ranges[1].thousandths < ranges[0].thousandths;
+  const bool is_alone =
+      ranges[0].thousandths > 0 && (ranges.size() == 1 || ranges[1].thousandths < ranges[0].thousandths);
   return is_alone ? ranges.front().range : "";
 }
 

@@ -83,7 +83,7 @@ void CacheRequest::find_stored() {
     stored_.reset();
     why_ = http::Forward::stale;
   }
-  if (stored_ && !covers(*stored_, request_.headers)) why_ = http::Forward::partial;
+  if (stored_ && !covers(*stored_, request_)) why_ = http::Forward::partial;
 }
 
 bool CacheRequest::answered_from_store() {
@@ -93,7 +93,8 @@ bool CacheRequest::answered_from_store() {
       http::decide_reuse(stored_->head, request_.headers, freshness_rules(*settings_), context_.clock.wall_now());
   if (reuse == http::Reuse::validate) {
     why_ = ttl_of(stored_->head) > 0 ? http::Forward::request : http::Forward::stale;
-    validates_ = request_.method == http::Method::get;
+    const auto& fields = stored_->head.headers;
+    validates_ = request_.method == http::Method::get && (fields.first("ETag") || fields.first("Last-Modified"));
     return false;
   }
   if (reuse == http::Reuse::stale_while_revalidate) revalidate_in_background();
@@ -104,7 +105,11 @@ bool CacheRequest::answered_from_store() {
 /// One request revalidates, however many clients receive the stale response in the meantime. It is sent without the
 /// credentials of this client, because its response serves everybody.
 void CacheRequest::revalidate_in_background() {
-  FetchOrder order{asked_, stored_, true, false, true};
+  const auto& fields = stored_->head.headers;
+  const bool has_validator = fields.first("ETag") || fields.first("Last-Modified");
+  // A part would be confirmed as a part, to requests for the whole. Credentials that select the variant are needed.
+  if (stored_->part || RequestVariants::names("Authorization", stored_->vary)) return;
+  FetchOrder order{asked_, stored_, has_validator, false, true};
   order.asked.request.method = http::Method::get;
   order.asked.request.body.clear();
   order.asked.request.headers.remove("Authorization");
@@ -212,23 +217,37 @@ void CacheRequest::on_failed(const TransferReader::View& view) {
 
 /// The origin confirmed the stored response.
 void CacheRequest::on_confirmed(const TransferReader::View& view) {
-  if (!reader_->leads() && !variants_.selects(*view.confirmed)) {
+  if (!reader_->leads() && !may_have(*view.confirmed)) {
     example_ = view.confirmed;
-    return look_again();
+    if (!has_looked_again_) return look_again();
+    reader_.reset();
+    return ask_alone();
   }
   answer(view.confirmed,
          {.forward = why_, .forward_status = 304, .stored = view.is_for_all, .collapsed = !reader_->leads()},
          view.own_fields);
 }
 
+/// Whether a response that another request caused serves this one: it has the same variant, and this client's cookie
+/// does not ask for one of its own.
+bool CacheRequest::may_have(const StoredResponse& response) {
+  return variants_.selects(response) && covers(response, request_) &&
+         !needs_own_validation(response.head, asked_, *settings_);
+}
+
 /// Begins the response, or answers without its body. Returns whether the body follows.
 bool CacheRequest::began(const TransferReader::View& view) {
   const auto& head = *view.head;
   const bool leads = reader_->leads();
-  if (!leads && !variants_.selects(*head.shared)) {
+  if (!leads && !may_have(*head.shared)) {
     // It is known now by which fields the response varies: the next transfer is one of the same variant.
     example_ = head.shared;
-    look_again();
+    if (std::exchange(has_met_variant_, true)) {
+      reader_.reset();
+      ask_alone();
+    } else {
+      look_again();
+    }
     return false;
   }
   const auto& source = leads ? head.own : head.shared->head;

@@ -61,6 +61,7 @@ class CacheRequest {
   void on_refused(const TransferReader::View&);
   void on_failed(const TransferReader::View&);
   void on_confirmed(const TransferReader::View&);
+  bool may_have(const StoredResponse&);
   bool began(const TransferReader::View&);
   bool is_answered_by_conditions(http::Response&);
   void pass_body(bool is_whole);
@@ -91,6 +92,7 @@ class CacheRequest {
   http::Forward why_ = http::Forward::uri_miss;
   std::unique_ptr<TransferReader> reader_;
   bool has_looked_again_ = false;
+  bool has_met_variant_ = false;    // a transfer turned out to be of another variant
   bool has_begun_ = false;          // the head was sent
   bool is_draining_ = false;        // when_drained is pending
   std::uint64_t written_ = 0;       // bytes of the body that were written to the exchange

@@ -54,12 +54,15 @@ OriginFetch::~OriginFetch() {
 
 void OriginFetch::begin() {
   requested_ = context_.clock.wall_now();
+  generation_ = context_.state.store.generation(key_);
   transfer_->receive_on(
       context_.loop,
       [this] {
         if (fetch_) fetch_->resume();
       },
-      [this] { end(); });
+      [this] {
+        if (!transfer_->is_needed()) fail({base::ErrorKind::unavailable, base::Fault::client, false, "nobody waits"});
+      });
   net::FetchHandlers handlers;
   handlers.on_head = [this](const net::FetchHead& head) { on_head(head); };
   handlers.on_body = [this](std::string_view bytes) { return on_body(bytes); };
@@ -137,13 +140,15 @@ bool OriginFetch::is_over_with_head(const http::StoredHead& response) {
 void OriginFetch::confirm(const http::StoredHead& response) {
   const auto update = update_by_304(order_.asked, response, order_.stored, *settings_);
   auto& store = context_.state.store;
-  if (update.effect == Update::Effect::replace) store.put(key_, update.fresh);
+  if (update.effect == Update::Effect::replace) store.put(key_, update.fresh, generation_);
   if (update.effect == Update::Effect::invalidate) store.invalidate(key_);
   http::Headers own;
   for (const auto& field : response.headers.all())
     if (http::equals_ignoring_case(field.name, "Set-Cookie")) own.add(field.name, field.value);
   close_to_others();
-  transfer_->confirm(update.fresh, std::move(own), update.effect != Update::Effect::replace);
+  const bool is_for_all =
+      update.effect == Update::Effect::replace && !needs_own_validation(update.fresh->head, order_.asked, *settings_);
+  transfer_->confirm(update.fresh, std::move(own), !is_for_all);
   end();
 }
 
@@ -152,29 +157,36 @@ void OriginFetch::apply_effects(const http::StoredHead& response) {
   auto& store = context_.state.store;
   if (request_.method == http::Method::head && order_.stored) {
     const auto update = update_by_head(order_.asked, response, order_.stored, *settings_);
-    if (update.effect == Update::Effect::replace) store.put(key_, update.fresh);
+    if (update.effect == Update::Effect::replace) store.put(key_, update.fresh, generation_);
     if (update.effect == Update::Effect::invalidate) store.invalidate(key_);
   }
   if (is_read(request_.method)) return;
-  for (const auto& key : invalidated_keys(order_.asked, settings_->origin, response)) store.invalidate(key);
+  for (const auto& key : invalidated_keys(order_.asked, settings_->origin, response)) {
+    store.invalidate(key);
+    context_.state.running.close(key);  // they may bring what is outdated now
+  }
+  generation_ = store.generation(key_);  // this response is newer
 }
 
 void OriginFetch::begin_transfer(http::StoredHead response, const net::FetchHead& head) {
   const ReceivedHead received{response, head.content_length, head.ends_with_connection};
   if (!order_.forwards_conditions) storing_ = storable(order_.asked, received, order_.stored, *settings_);
+  if (storing_ && !reserve(head.content_length.value_or(0))) storing_.reset();
   const bool is_verdict = concerns_one_request(response.status);
+  const bool is_leaders_alone = storing_ && needs_own_validation(response, order_.asked, *settings_);
   if (!storing_) {
     if (order_.shared && !is_verdict) context_.state.uncacheable.add(key_, response.received);
-    close_to_others();
   }
+  if (!storing_ || is_leaders_alone) close_to_others();
   // Without a client the response is received for the store, and for nothing else.
-  const bool needed = transfer_->begin({std::move(response), storing_, head.content_length, is_verdict});
+  const bool needed =
+      transfer_->begin({std::move(response), storing_, head.content_length, is_verdict, is_leaders_alone});
   if (!needed) end();
 }
 
 net::Flow OriginFetch::on_body(std::string_view bytes) {
   received_ += bytes.size();
-  if (storing_ && !reserve(bytes.size())) {
+  if (storing_ && !reserve(received_)) {
     storing_.reset();
     close_to_others();
     if (!transfer_->outgrow()) {
@@ -185,11 +197,13 @@ net::Flow OriginFetch::on_body(std::string_view bytes) {
   return transfer_->append(bytes);
 }
 
-bool OriginFetch::reserve(std::size_t bytes) {
-  if (received_ > settings_->max_object_bytes ||
-      !context_.state.store.reserve_filling(bytes, settings_->max_filling_bytes))
+/// Reserves up to a total: the whole length where it is known, so that no body is cut for want of memory.
+bool OriginFetch::reserve(std::uint64_t total) {
+  if (total <= reserved_) return true;
+  if (total > settings_->max_object_bytes ||
+      !context_.state.store.reserve_filling(total - reserved_, settings_->max_filling_bytes))
     return false;
-  reserved_ += bytes;
+  reserved_ = total;
   return true;
 }
 
@@ -207,7 +221,7 @@ void OriginFetch::store_response() {
   if (whole->part && whole->body.size() != whole->part->length()) return;
   const auto stored =
       whole->part ? combined(order_.stored, std::move(whole), settings_->max_object_bytes) : std::move(whole);
-  context_.state.store.put(key_, stored);
+  context_.state.store.put(key_, stored, generation_);
   context_.state.uncacheable.remove(key_);
 }
 

@@ -66,7 +66,7 @@ class OriginFetch {
   void apply_effects(const http::StoredHead&);
   void begin_transfer(http::StoredHead, const net::FetchHead&);
   net::Flow on_body(std::string_view);
-  bool reserve(std::size_t bytes);
+  bool reserve(std::uint64_t total);
   void on_done(base::Result<void>);
   void store_response();
   void fail(base::Error, std::optional<int> status = {});
@@ -82,6 +82,7 @@ class OriginFetch {
   std::function<void()> on_over_;
   std::unique_ptr<net::Fetch> fetch_;
   base::WallTime requested_;
+  std::uint32_t generation_ = 0;                   // of the key when the origin was asked
   std::shared_ptr<const StoredResponse> storing_;  // while the response may be stored
   std::uint64_t received_ = 0;                     // bytes of its body
   std::uint64_t reserved_ = 0;                     // at the store

@@ -61,7 +61,7 @@ bool OriginTransfer::begin(TransferHead head) {
     has_owner_ = !head.shared;
     if (has_owner_) owner_ = leader_;
     head_ = std::make_shared<const TransferHead>(std::move(head));
-    needed = is_needed();
+    needed = is_needed_locked();
   }
   wake_all();
   return needed;
@@ -157,7 +157,7 @@ void OriginTransfer::leave(const std::shared_ptr<Reader>& reader) {
     std::erase(readers_, reader);
     if (leader_ == reader) leader_.reset();
     if (owner_ == reader) owner_.reset();
-    if (!is_needed()) receiver = receiver_;
+    if (!is_needed_locked()) receiver = receiver_;
   }
   if (receiver)
     receiver->loop.post([receiver] {
@@ -166,8 +166,19 @@ void OriginTransfer::leave(const std::shared_ptr<Reader>& reader) {
 }
 
 bool OriginTransfer::is_needed() const {
-  if (phase_ == Phase::asking) return shared_ || !readers_.empty();
-  return phase_ != Phase::streaming || !has_owner_ || owner_;
+  const std::lock_guard lock(mutex_);
+  return is_needed_locked();
+}
+
+bool OriginTransfer::is_needed_locked() const {
+  if (phase_ == Phase::asking) return !readers_.empty();
+  if (phase_ != Phase::streaming) return true;
+  return has_owner_ ? owner_ != nullptr : shared_ || !readers_.empty();
+}
+
+bool OriginTransfer::belongs_to_another(const std::shared_ptr<Reader>& reader) const {
+  if (has_owner_) return owner_ != reader;
+  return head_ && head_->is_leaders_alone && leader_ != reader;
 }
 
 TransferReader::TransferReader(std::shared_ptr<OriginTransfer> transfer, std::shared_ptr<OriginTransfer::Reader> reader,
@@ -185,7 +196,7 @@ TransferReader::View TransferReader::view() const {
   View view{t.phase_,        OriginTransfer::Access::open, t.head_, t.confirmed_, !t.has_owner_, {}, t.error_,
             t.failed_status_};
   if (leads_) view.own_fields = t.own_fields_;
-  if (t.has_owner_ && t.owner_ != reader_)
+  if (t.belongs_to_another(reader_))
     view.access = t.has_outgrown_ ? OriginTransfer::Access::outgrown : OriginTransfer::Access::refused;
   return view;
 }

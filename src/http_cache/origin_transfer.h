@@ -36,6 +36,7 @@ struct TransferHead {
   std::shared_ptr<const StoredResponse> shared;  // as it is stored and others receive it; null: the leader's alone
   std::optional<std::uint64_t> length;           // of the body, if the origin states it
   bool is_verdict_on_one_request = false;        // others should ask again, one of them first
+  bool is_leaders_alone = false;                 // stored, but of no use to those who wait
 };
 
 class TransferReader;
@@ -51,7 +52,7 @@ class OriginTransfer : public std::enable_shared_from_this<OriginTransfer> {
   };
 
   /// `request`: the fields that the leader sent, for requests that ask whether they select the same variant. `shared`:
-  /// others may join, so the transfer goes on without clients until its head is known.
+  /// others may join, so a body that may be stored is received to its end without clients.
   OriginTransfer(http::Headers request, bool shared) : request_(std::move(request)), shared_(shared) {}
 
   const http::Headers& request() const { return request_; }
@@ -64,6 +65,8 @@ class OriginTransfer : public std::enable_shared_from_this<OriginTransfer> {
   // For the one that receives the response. `resume` and `abandon` run on its loop: when a paused body may go on, and
   // when nobody needs the response any more.
   void receive_on(net::EventLoop&, std::function<void()> resume, std::function<void()> abandon);
+  /// Whether anyone reads, or the response is shared. Checked again when `abandon` runs: a reader may have joined.
+  bool is_needed() const;
   /// After this call neither of the two functions runs. On the loop of receive_on().
   void stop_receiving();
   void interim(int status, const http::Headers& fields);
@@ -97,7 +100,8 @@ class OriginTransfer : public std::enable_shared_from_this<OriginTransfer> {
   static void wake(const std::shared_ptr<Reader>&);
   void wake_all();
   void leave(const std::shared_ptr<Reader>&);
-  bool is_needed() const;  // with the lock held
+  bool is_needed_locked() const;
+  bool belongs_to_another(const std::shared_ptr<Reader>&) const;  // with the lock held
 
   const http::Headers request_;
   const bool shared_;

@@ -19,6 +19,12 @@ void RequestVariants::compute(const std::string& vary) {
   if (!language_) language_ = http::preferred_language(fields_);
 }
 
+bool RequestVariants::names(std::string_view field, const std::string& vary) {
+  const auto named = http::field_name_list(vary);
+  return std::any_of(named.begin(), named.end(),
+                     [&](const std::string& name) { return http::equals_ignoring_case(name, field); });
+}
+
 bool RequestVariants::selects(const StoredResponse& response) {
   const auto known = select(response);
   if (known) return *known;

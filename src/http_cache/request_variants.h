@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,8 @@ class RequestVariants {
   std::optional<bool> select(const StoredResponse&) const;
   /// Parses the fields that this Vary names.
   void compute(const std::string& vary);
+  /// Whether the value of Vary names the field, in lower case.
+  static bool names(std::string_view field, const std::string& vary);
   /// Computes what it needs.
   bool selects(const StoredResponse&);
 

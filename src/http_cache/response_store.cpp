@@ -58,9 +58,15 @@ StoredResponsePtr ResponseStore::select(const Slots& slots, const RequestVariant
   return nullptr;
 }
 
-void ResponseStore::put(const std::string& key, StoredResponsePtr response) {
+std::uint32_t ResponseStore::generation(const std::string& key) const {
+  const std::lock_guard lock(mutex_);
+  return generations_[generation_of(key)];
+}
+
+void ResponseStore::put(const std::string& key, StoredResponsePtr response, std::uint32_t generation) {
   std::vector<StoredResponsePtr> removed;
   const std::lock_guard lock(mutex_);
+  if (generations_[generation_of(key)] != generation) return;
   const auto at = uris_.try_emplace(key).first;
   auto& slots = at->second;
   const auto is_same_variant = [&](const auto& slot) { return slot->response->variant == response->variant; };
@@ -91,6 +97,7 @@ void ResponseStore::put(const std::string& key, StoredResponsePtr response) {
 void ResponseStore::invalidate(const std::string& key) {
   std::vector<StoredResponsePtr> removed;
   const std::lock_guard lock(mutex_);
+  ++generations_[generation_of(key)];
   const auto found = uris_.find(key);
   if (found == uris_.end()) return;
   while (!found->second.empty()) remove(found->second, found->second.size() - 1, removed);

@@ -28,7 +28,10 @@ class ResponseStore {
   Found find(const std::string& key, RequestVariants&);
   /// Stores the response and replaces the one of the same variant, unless it is a part of that one. A URI has at most
   /// 64 variants, and at most 8 different values of Vary; the oldest ones give way.
-  void put(const std::string& key, StoredResponsePtr);
+  /// `generation`: of the key when the response was requested; a response from before an invalidation is not stored.
+  void put(const std::string& key, StoredResponsePtr, std::uint32_t generation);
+  /// Counts the invalidations of this key, and of a few others.
+  std::uint32_t generation(const std::string& key) const;
   /// Removes all variants.
   void invalidate(const std::string& key);
   /// Sets the bound on stored bytes, and evicts responses (SIEVE) until it holds.
@@ -60,12 +63,16 @@ class ResponseStore {
   // Called with the lock held. The caller destroys the removed responses after it has released the lock.
   /// The newest response that the request selects; `unknown`: a Vary whose key the request has not computed.
   StoredResponsePtr select(const Slots&, const RequestVariants&, std::string& unknown) const;
+  std::size_t generation_of(const std::string& key) const {
+    return std::hash<std::string>{}(key) % generations_.size();
+  }
   void remove(Slots&, std::size_t at, std::vector<StoredResponsePtr>& removed);
   void evict_to(std::uint64_t max_bytes, std::vector<StoredResponsePtr>& removed);
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Slots> uris_;
   base::Sieve sieve_;
+  std::vector<std::uint32_t> generations_ = std::vector<std::uint32_t>(4'096);  // by the hash of the key
   std::uint64_t max_bytes_;
   Totals totals_;
   std::atomic<std::uint64_t> filling_{0};

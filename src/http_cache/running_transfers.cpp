@@ -25,6 +25,11 @@ RunningTransfers::Place RunningTransfers::join_or_lead(const Wanted& wanted) {
   return {transfers.back(), true};
 }
 
+void RunningTransfers::close(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  running_.erase(key);
+}
+
 void RunningTransfers::remove(const std::string& key, const std::shared_ptr<OriginTransfer>& transfer) {
   const std::lock_guard lock(mutex_);
   const auto found = running_.find(key);
@@ -36,7 +41,8 @@ void RunningTransfers::remove(const std::string& key, const std::shared_ptr<Orig
 /// Before the head has arrived it is not known by which fields the response varies, except from an earlier one.
 bool RunningTransfers::may_join(const OriginTransfer& transfer, const Wanted& wanted) {
   if (const auto head = transfer.head())
-    return head->shared && wanted.variants.selects(*head->shared) && wanted.accepts(*head->shared);
+    return head->shared && !head->is_leaders_alone && wanted.variants.selects(*head->shared) &&
+           wanted.accepts(*head->shared);
   if (!wanted.example || wanted.example->vary.empty()) return true;
   auto same = *wanted.example;
   same.variant = http::variant_key_by(http::field_name_list(same.vary), transfer.request());

@@ -34,6 +34,8 @@ class RunningTransfers {
   Place join_or_lead(const Wanted& wanted);
   /// No further request joins. Called after the response was stored, so that a request finds one or the other.
   void remove(const std::string& key, const std::shared_ptr<OriginTransfer>&);
+  /// No further request joins any transfer of this URI.
+  void close(const std::string& key);
 
  private:
   static bool may_join(const OriginTransfer&, const Wanted&);

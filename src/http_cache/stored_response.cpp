@@ -41,10 +41,11 @@ http::Validators validators_of(const http::Headers& headers) {
   return validators;
 }
 
-bool covers(const StoredResponse& stored, const http::Headers& request) {
+bool covers(const StoredResponse& stored, const http::Request& request) {
   if (!stored.part) return true;
-  if (!http::if_range_holds(request, validators_of(stored.head.headers))) return false;
-  const auto decision = http::decide_range(request.first("Range"), stored.whole_length);
+  if (request.method != http::Method::get) return false;  // ranges are defined for GET only
+  if (!http::if_range_holds(request.headers, validators_of(stored.head.headers))) return false;
+  const auto decision = http::decide_range(request.headers.first("Range"), stored.whole_length);
   const auto* range = std::get_if<http::ByteRange>(&decision);
   return range && range->first >= stored.part->first && range->last <= stored.part->last;
 }

@@ -34,7 +34,7 @@ StoredResponse stored_head(http::StoredHead, const http::Headers& request);
 http::Validators validators_of(const http::Headers&);
 
 /// Whether a stored part contains all that the request asks for; always true for a whole body.
-bool covers(const StoredResponse&, const http::Headers& request);
+bool covers(const StoredResponse&, const http::Request&);
 
 /// A response whose body may have several slices; the body of `head` is empty.
 struct SlicedAnswer {

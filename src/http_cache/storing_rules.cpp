@@ -44,6 +44,7 @@ std::shared_ptr<StoredResponse> with_updated_head(const StoredResponse& stored, 
 bool may_update(const OriginRequest& asked, const http::StoredHead& update, const StoredResponse& fresh,
                 const HttpCacheSettings& settings) {
   if (update.headers.first("Set-Cookie") && !settings.keep_set_cookie) return false;
+  if (http::cache_control_of(asked.request.headers).no_store) return false;
   // A response varies by what it varied by when it was stored: the key of its variant is computed from that.
   if (fresh.head.headers.joined("Vary").value_or("") != fresh.vary) return false;
   auto as_get = update;
@@ -107,8 +108,18 @@ Update update_by_304(const OriginRequest& asked, const http::StoredHead& respons
                      const HttpCacheSettings& settings) {
   const auto fresh = with_updated_head(*stored, response, settings);
   if (may_update(asked, response, *fresh, settings)) return {Update::Effect::replace, fresh};
-  // The verdict of a request with credentials is about its own representation.
-  return {has_credentials(asked) ? Update::Effect::none : Update::Effect::invalidate, fresh};
+  // The origin forbids storing what it formerly allowed to store. The verdict on a request with credentials is about
+  // its own representation, though.
+  const auto control = http::governing_directives(response.headers).control;
+  const bool is_withdrawn = (control.no_store || control.is_private) && !has_credentials(asked);
+  return {is_withdrawn ? Update::Effect::invalidate : Update::Effect::none, fresh};
+}
+
+bool needs_own_validation(const http::StoredHead& head, const OriginRequest& asked, const HttpCacheSettings& settings) {
+  const auto control = http::governing_directives(head.headers).control;
+  if (control.no_cache) return true;
+  if (http::freshness_lifetime(head, freshness_rules(settings)).count() > 0) return false;
+  return control.must_revalidate || control.proxy_revalidate || asked.request.headers.first("Cookie");
 }
 
 Update update_by_head(const OriginRequest& asked, const http::StoredHead& response, const StoredResponsePtr& stored,
@@ -118,8 +129,10 @@ Update update_by_head(const OriginRequest& asked, const http::StoredHead& respon
     return head.headers.first(name).value_or("");
   };
   const auto length = value(response, "Content-Length");
-  const bool differs = value(response, "ETag") != value(stored->head, "ETag") ||
-                       value(response, "Last-Modified") != value(stored->head, "Last-Modified") ||
+  const auto states_another = [&](const char* name) {
+    return !value(response, name).empty() && value(response, name) != value(stored->head, name);
+  };
+  const bool differs = states_another("ETag") || states_another("Last-Modified") ||
                        (!length.empty() && length != std::to_string(stored->body.size()));
   // Another representation, or nothing that identifies it: it says nothing about the stored one, except to a request
   // that receives what everybody receives (RFC 9111 section 4.3.5).
@@ -134,7 +147,7 @@ Update update_by_head(const OriginRequest& asked, const http::StoredHead& respon
 
 bool may_serve_for_error(const StoredResponsePtr& stored, const http::Request& request,
                          const HttpCacheSettings& settings, base::WallTime now) {
-  return is_read(request.method) && stored && covers(*stored, request.headers) &&
+  return is_read(request.method) && stored && covers(*stored, request) &&
          http::may_serve_for_error(stored->head, freshness_rules(settings), now);
 }
 

@@ -50,6 +50,10 @@ struct Update {
 };
 Update update_by_304(const OriginRequest&, const http::StoredHead& response, const StoredResponsePtr& stored,
                      const HttpCacheSettings&);
+/// Whether only a request to the origin that this client caused may lead to the response: it has no-cache, or it is
+/// stale at once and must be revalidated or was made for a cookie (RFC 9111 section 5.2.2). It may be stored.
+bool needs_own_validation(const http::StoredHead&, const OriginRequest&, const HttpCacheSettings&);
+
 /// The response has the Content-Length that the origin states, if any.
 Update update_by_head(const OriginRequest&, const http::StoredHead& response, const StoredResponsePtr& stored,
                       const HttpCacheSettings&);

@@ -95,6 +95,8 @@ TEST_CASE("in malformed text the directives that forbid something count, and tho
   CHECK(parse_cache_control("no cache no-cache").no_cache);
   CHECK(parse_cache_control("=must-revalidate").must_revalidate);
   CHECK(parse_cache_control("private no-store").no_store);
+  CHECK(parse_cache_control("max-age=60;private").is_private);
+  CHECK(parse_cache_control("max-age=60;no-store").no_store);
   CHECK_FALSE(parse_cache_control("\"public\", \"immutable\"").is_public);
   CHECK_FALSE(parse_cache_control("\"max-age=60\"").max_age);
   CHECK_FALSE(parse_cache_control("x=\"private\"").is_private);

@@ -14,7 +14,7 @@ constexpr std::uint64_t kMiB = 1 << 20;
 void put(ResponseStore& store, const std::string& key, std::uint64_t bytes) {
   auto response = std::make_shared<StoredResponse>();
   response->body = SlicedBody({base::share(std::string(bytes, 'x')), 0, bytes});
-  store.put(key, std::move(response));
+  store.put(key, std::move(response), store.generation(key));
 }
 
 bool holds(ResponseStore& store, const std::string& key) {

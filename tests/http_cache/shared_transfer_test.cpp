@@ -337,3 +337,84 @@ TEST_CASE("many clients on two workers are served while transfers begin, fail an
   }
   CHECK(cache.under_way() == 0);
 }
+
+TEST_CASE("a part that is revalidated in the background does not serve a request for the whole") {
+  PlainCache cache(one_origin());
+  const http::Headers stale{{"Cache-Control", "max-age=0, stale-while-revalidate=60"}, {"ETag", "\"one\""}};
+  auto of_part = stale;
+  of_part.add("Content-Range", "bytes 0-4/10");
+  const auto part = cache.ask("/a", {{"Range", "bytes=0-4"}});
+  cache.deliver(*cache.origin(), of_part, "hello", 206);
+  CHECK(part->wait_end());
+  CHECK(cache.hit("/a", {{"Range", "bytes=0-4"}})->body() == "hello");
+  const auto whole = cache.ask("/a");
+  const auto asked = cache.origin(1);
+  CHECK_FALSE(asked->request.headers.first("If-None-Match"));
+  cache.deliver(*asked, stale, "helloworld");
+  CHECK(whole->wait_end());
+  CHECK(whole->body() == "helloworld");
+}
+
+TEST_CASE("a response that each client must have validated for itself serves nobody who waits") {
+  PlainCache cache(one_origin());
+  const auto answer_in_turn = [&](const http::Headers& fields, const http::Headers& first_client) {
+    const auto n = cache.workers.client().count();
+    const auto path = "/" + std::to_string(n);
+    const auto first = cache.ask(path, first_client), second = cache.ask(path, {{"Cookie", "user=b"}});
+    cache.deliver(*cache.origin(n), fields, "alice");
+    CHECK(cache.workers.client().wait_for(n + 2));
+    cache.deliver(*cache.origin(n + 1), fields, "bob");
+    CHECK(first->wait_end());
+    CHECK(second->wait_end());
+    CHECK(first->body() == "alice");
+    CHECK(second->body() == "bob");
+  };
+  for (const auto* control : {"no-cache", "max-age=60, no-cache", "max-age=0, must-revalidate"})
+    answer_in_turn({{"Cache-Control", control}, {"ETag", "\"one\""}}, {});
+  for (const auto& first : {http::Headers{{"Cookie", "user=a"}}, http::Headers{}})
+    answer_in_turn({{"Cache-Control", "max-age=0"}, {"ETag", "\"one\""}}, first);
+}
+
+TEST_CASE("a request whose client has left before the head is cancelled, and the next one asks again") {
+  PlainCache cache(one_origin());
+  const auto first = cache.ask("/a");
+  const auto asked = cache.origin();
+  cache.workers.on(0, [&] { first->leave(); });
+  CHECK(cache.under_way() == 0);
+  CHECK(asked->cancelled);
+  CHECK(cache.get("/a", {}, kStrong, "hello")->body() == "hello");
+}
+
+TEST_CASE("a response that was requested before a POST is neither stored nor shared after it") {
+  PlainCache cache(one_origin());
+  const auto before = cache.ask("/a");
+  const auto old = cache.origin();
+  const auto posted = cache.ask("/a", {}, {.method = http::Method::post});
+  cache.deliver(*cache.origin(1), {}, "");
+  CHECK(posted->wait_end());
+  const auto after = cache.ask("/a");
+  const auto fresh = cache.origin(2);
+  cache.deliver(*old, kStrong, "old");
+  CHECK(before->wait_end());
+  CHECK(cache.state.store.totals().entries == 0);
+  cache.deliver(*fresh, kStrong, "new");
+  CHECK(after->wait_end());
+  CHECK(after->body() == "new");
+  CHECK(cache.hit("/a")->body() == "new");
+}
+
+TEST_CASE("a body for which there is no memory is not shared, so that it is cut for nobody") {
+  auto settings = one_origin();
+  settings.max_filling_bytes = 1 << 20;
+  PlainCache cache(settings);
+  const auto body = body_of(3 << 20);
+  const auto all = ask_many(cache, 2);
+  cache.head(*cache.origin(), body.size(), {{"Cache-Control", "max-age=60"}});
+  CHECK(cache.workers.client().wait_for(2));
+  cache.head(*cache.origin(1), body.size(), {{"Cache-Control", "max-age=60"}});
+  for (std::size_t n : {0, 1}) {
+    cache.bytes(*cache.origin(n), body);
+    cache.done(*cache.origin(n));
+  }
+  check_bodies(all, body);
+}

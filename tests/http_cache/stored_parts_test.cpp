@@ -34,6 +34,13 @@ StoredResponsePtr part_of(std::uint64_t first, std::string bytes, std::uint64_t 
   return part;
 }
 
+http::Request asking(http::Method method) {
+  http::Request request;
+  request.method = method;
+  request.headers = {{"Range", "bytes=0-4"}};
+  return request;
+}
+
 constexpr std::uint64_t kBound = 1 << 20;
 
 }  // namespace
@@ -109,13 +116,30 @@ TEST_CASE("a part does not replace the whole of the same representation") {
     whole->body = body_with("hello");
     return whole;
   };
-  store.put("k", whole_with("\"one\""));
-  store.put("k", part_of(0, "hel", 5));
+  store.put("k", whole_with("\"one\""), 0);
+  store.put("k", part_of(0, "hel", 5), 0);
   CHECK_FALSE(store.find("k", request).response->part);
-  store.put("k", part_of(0, "new", 5, "\"two\""));
+  store.put("k", part_of(0, "new", 5, "\"two\""), 0);
   CHECK(store.find("k", request).response->part);
-  store.put("k", whole_with("\"two\""));
+  store.put("k", whole_with("\"two\""), 0);
   CHECK_FALSE(store.find("k", request).response->part);
+  CHECK(store.totals().entries == 1);
+}
+
+TEST_CASE("a part does not answer HEAD, whose response has the length of the whole") {
+  const auto part = part_of(0, "hello", 10);
+  CHECK(covers(*part, asking(http::Method::get)));
+  CHECK_FALSE(covers(*part, asking(http::Method::head)));
+  CHECK_FALSE(covers(*part, {}));
+}
+
+TEST_CASE("a response that was requested before an invalidation is not stored") {
+  ResponseStore store(64 << 20);
+  const auto before = store.generation("k");
+  store.invalidate("k");
+  store.put("k", part_of(0, "hel", 5), before);
+  CHECK(store.totals().entries == 0);
+  store.put("k", part_of(0, "hel", 5), store.generation("k"));
   CHECK(store.totals().entries == 1);
 }
 
@@ -129,8 +153,8 @@ TEST_CASE("a request computes the key of each Vary once, however many variants a
   ResponseStore store(64 << 20);
   for (int i = 0; i < 70; ++i) {
     const http::Headers request{{"Accept-Language", "x" + std::to_string(i)}};
-    store.put("k",
-              std::make_shared<StoredResponse>(stored_head({200, {{"Vary", "Accept-Language"}}, {}, {}}, request)));
+    store.put("k", std::make_shared<StoredResponse>(stored_head({200, {{"Vary", "Accept-Language"}}, {}, {}}, request)),
+              0);
   }
   CHECK(store.totals().entries == 64);
   const http::Headers fields{{"Accept-Language", "x69"}};
@@ -148,8 +172,9 @@ TEST_CASE("a URI has a bounded number of different values of Vary, and the oldes
   ResponseStore store(64 << 20);
   const http::Headers fields{{"A", "1"}};
   for (int i = 0; i < 20; ++i)
-    store.put(
-        "k", std::make_shared<StoredResponse>(stored_head({200, {{"Vary", "F" + std::to_string(i)}}, {}, {}}, fields)));
+    store.put("k",
+              std::make_shared<StoredResponse>(stored_head({200, {{"Vary", "F" + std::to_string(i)}}, {}, {}}, fields)),
+              0);
   CHECK(store.totals().entries == 8);
   RequestVariants request(fields);
   CHECK(store.find("k", request).response->vary == "F19");

@@ -226,6 +226,24 @@ TEST_CASE("a HEAD updates a stored response that it identifies, and invalidates 
   }
 }
 
+TEST_CASE("no request alone purges a stored response") {
+  FilledCache cache;
+  const http::Headers same{{"Cache-Control", "max-age=300"}, {"ETag", "\"one\""}};
+  SUBCASE("a request with no-store") { cache.get("/a", {{"Cache-Control", "no-store, no-cache"}}, same, "", 304); }
+  SUBCASE("a new session cookie") {
+    auto with_cookie = same;
+    with_cookie.add("Set-Cookie", "session=1");
+    cache.get("/a", {{"Cache-Control", "no-cache"}}, with_cookie, "", 304);
+  }
+  SUBCASE("a HEAD without the validators") {
+    const auto seen = cache.ask("/a", {{"Cache-Control", "no-cache"}}, {.method = http::Method::head});
+    cache.head(*cache.origin(1), 0, {{"Cache-Control", "max-age=300"}});
+    cache.done(*cache.origin(1));
+    CHECK(seen->wait_end());
+  }
+  cache.stored();
+}
+
 TEST_CASE("a background revalidation is sent without the credentials of the client that caused it") {
   FilledCache cache({{"Cache-Control", "public, max-age=0, stale-while-revalidate=60"}, {"ETag", "\"one\""}});
   const auto seen = cache.ask("/a", {{"Authorization", "Basic YTpi"}});
