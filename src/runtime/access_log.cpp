@@ -27,18 +27,28 @@ bool is_base64url(char c) {
 /// Whether a session token or ticket follows in the paths of the API.
 bool names_session(std::string_view before) { return before == "/api/v1/sessions" || before == "/api/v1/access"; }
 
-/// Whether the segment is a token, "{key id}.{base64url}" (contracts/signed_payload.h, account_token.h). Within the
-/// API, where no file name looks like one, also with other characters around it.
+bool has_both_cases(std::string_view text) {
+  const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  return std::any_of(text.begin(), text.end(), is_lower) && std::any_of(text.begin(), text.end(), is_upper);
+}
+
+/// Whether the segment contains a token, "{key id}.{base64url}" (contracts/signed_payload.h, account_token.h): alone,
+/// or among other characters, as in "index.m3u8%3Fsession%3D{token}". Among other characters, the names of media files
+/// can look like one ("init.{hash}.mp4"), except within the API; they rarely have letters of both cases.
 bool has_token(std::string_view path, std::string_view segment) {
   constexpr std::size_t kLongestKeyId = 20, kShortestPayload = 36;
-  const auto dot = segment.find('.');
-  if (dot == std::string_view::npos || dot == 0) return false;
-  const auto payload = segment.substr(dot + 1);
-  const auto end = std::find_if_not(payload.begin(), payload.end(), is_base64url);
-  if (end - payload.begin() < static_cast<std::ptrdiff_t>(kShortestPayload)) return false;
-  const bool is_exact =
-      end == payload.end() && dot <= kLongestKeyId && std::all_of(segment.begin(), segment.begin() + dot, is_base64url);
-  return is_exact || path.starts_with("/api/");
+  for (auto dot = segment.find('.'); dot != std::string_view::npos; dot = segment.find('.', dot + 1)) {
+    const auto rest = segment.substr(dot + 1);
+    const auto end = std::find_if_not(rest.begin(), rest.end(), is_base64url);
+    const auto payload = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
+    if (dot == 0 || payload.size() < kShortestPayload) continue;
+    const bool is_alone =
+        end == rest.end() && dot <= kLongestKeyId && std::all_of(segment.begin(), segment.begin() + dot, is_base64url);
+    const bool is_within = is_base64url(segment[dot - 1]) && has_both_cases(payload);
+    if (is_alone || is_within || path.starts_with("/api/")) return true;
+  }
+  return false;
 }
 
 double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }

@@ -16,8 +16,8 @@ namespace tribune::runtime {
 
 /// The path for the log, cut after 512 bytes. Session tokens and tickets are replaced by the session, or by "…" where
 /// it is not known: path segments "~{token}", what follows /api/v1/sessions/ and /api/v1/access/ whatever it is, and
-/// other segments with the form of a token. Queries are not logged, because they contain the signatures of links and
-/// tokens.
+/// other segments that contain the form of a token, such as "index.m3u8%3Fsession%3D{token}". Queries are not logged,
+/// because they contain the signatures of links and tokens.
 std::string loggable_path(std::string_view path, std::string_view session);
 
 /// One per listener. Any thread; locks inside (once per method and class of status).

@@ -34,6 +34,17 @@ TEST_CASE("a token in a path of the API is replaced, too, whatever it looks like
         "/media/demo/file-name-of-a-segment-0001.with-a-long-suffix");
 }
 
+TEST_CASE("a token among other characters of a segment is replaced, too, and long names of files are not") {
+  const std::string token = "k1.QWsHU6XOD6yLRr-ikcSBTxXdk6ftQWsHU6V5TmPowcye4c_SBT0";
+  for (const std::string before : {"index.m3u8%3Fsession%3D", "index.m3u8;session=", "%7E", "x~", "Bearer%20tat_"})
+    for (const auto* after : {"", ".m3u8", "%26x", ",", "=="})
+      CHECK_MESSAGE(loggable_path("/live/demo/" + before + token + after + "/v1", "") == "/live/demo/…/v1", before);
+  for (const std::string name : {"init.9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.mp4",
+                                 "part.550e8400-e29b-41d4-a716-446655440000.m4s", "a.b.c.d", "The-Long-Name.m3u8",
+                                 ".QWsHU6XOD6yLRr-ikcSBTxXdk6ftQWsHU6V5TmPo"})
+    CHECK_MESSAGE(loggable_path("/media/demo/" + name, "") == "/media/demo/" + name, name);
+}
+
 TEST_CASE("other paths are logged unchanged, and very long ones are truncated") {
   CHECK(loggable_path("/", "") == "/");
   CHECK(loggable_path("/a//b/", "s") == "/a//b/");

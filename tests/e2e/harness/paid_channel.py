@@ -3,7 +3,7 @@ import json
 from urllib.parse import urljoin
 
 from .accounts_api import QUICK_ACCOUNTS, bearer, new_account
-from .event import merged
+from .event import merged, process_config
 from .operator_cli import ctl_of
 from .raw_client import fetch
 from .shop import WIDE_SHOP_LIMITS, add_channel, bought
@@ -87,6 +87,29 @@ class PaidEvent:
     def wait_refused(self, player, within=10):
         """The problem with which the session's playlist is refused at last."""
         return wait_until(lambda: (answer := player.try_refresh()).status == 403 and answer.json, within, "the refusal of the session")
+
+
+class SeparateApi(PaidEvent):
+    """The api with the accounts, and a balancer that knows its public keys."""
+
+    def start(self, times=TIMES, keys=None):
+        event = self.event
+        event.channels = [event.channel_config("demo", event.live.source, "auto"),
+                          event.channel_config("cup", event.live.source, "auto", access="paid")]
+        self.sell(event.programs(merged(process_config(event.port("api")), {
+            "event": event.event_section(), "api": {**shop_of_event(event), "access_url": event.url("balancer")}}), "api"))
+        self.start_balancer(times, keys or self.account_keys())
+        return self
+
+    def account_keys(self):
+        return self.api.admin("/status").json["api"]["accounts"]["keys"]
+
+    def start_balancer(self, times, keys):
+        changes = {"event": {"account_keys": keys, "accounts_url": self.event.url("api")}, "balancer": {"paid_channels": times}}
+        self.event.start(balancer=changes)
+
+    def known(self):
+        return self.event.balancer.admin("/status").json["balancer"]["entitlements"]
 
 
 def urls_of(player):

@@ -6,38 +6,10 @@ import pytest
 from harness.accounts_api import ask
 from harness.event import merged, process_config
 from harness.operator_cli import ctl_of
-from harness.paid_channel import PRICE, PRODUCT, TIMES, PaidEvent, shop_of_event
+from harness.paid_channel import PRICE, PRODUCT
 from harness.raw_client import fetch
 from harness.shop import add_channel, bought
 from harness.waiting import wait_until
-
-
-class SeparateApi(PaidEvent):
-    """The api with the accounts, and a balancer that knows its public keys."""
-
-    def start(self, times=TIMES, keys=None):
-        event = self.event
-        event.channels = [event.channel_config("demo", event.live.source, "auto"),
-                          event.channel_config("cup", event.live.source, "auto", access="paid")]
-        self.sell(event.programs(merged(process_config(event.port("api")), {
-            "event": event.event_section(), "api": {**shop_of_event(event), "access_url": event.url("balancer")}}), "api"))
-        self.start_balancer(times, keys or self.account_keys())
-        return self
-
-    def account_keys(self):
-        return self.api.admin("/status").json["api"]["accounts"]["keys"]
-
-    def start_balancer(self, times, keys):
-        changes = {"event": {"account_keys": keys, "accounts_url": self.event.url("api")}, "balancer": {"paid_channels": times}}
-        self.event.start(balancer=changes)
-
-    def known(self):
-        return self.event.balancer.admin("/status").json["balancer"]["entitlements"]
-
-
-@pytest.fixture
-def apart(event):
-    return SeparateApi(event)
 
 
 def refund(apart, login="ann"):
