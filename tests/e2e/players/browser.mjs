@@ -23,14 +23,15 @@ const kArguments = [
 /** A JSON object a line on standard output. */
 export const say = (event, more = {}) => process.stdout.write(JSON.stringify({ event, ...more }) + "\n");
 
-/** Calls `use(page, complaints)`; the browser is gone when it returns. `complaints` grows with what the page's console calls errors. */
-export async function inBrowser(use) {
+/** Calls `use(page, complaints)`; the browser is gone when it returns. `complaints` grows with what the page's console calls errors.
+ *  `more`: arguments of Chromium. */
+export async function inBrowser(use, more = []) {
   const profile = mkdtempSync(join(tmpdir(), "tribune-chromium-"));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath: kProgram,
     headless: true,
     viewport: { width: 1280, height: 1020 },
-    args: kArguments,
+    args: [...kArguments, ...more],
   });
   try {
     const complaints = [];
