@@ -290,13 +290,6 @@ std::string heartbeat_answer(std::string_view channel_map_json, const std::vecto
     write_numbers(listed_numbers, numbers.listed);
     answer.append(",\"listed_numbers\":").append(listed_numbers.take());
   }
-  if (numbers.answers) {
-    json::Writer member;
-    member.begin_object();
-    write_member(member, *numbers.answers);
-    const auto object = member.end_object().take();
-    answer.append(",").append(object, 1, object.size() - 2);
-  }
   return answer.append("}");
 }
 
@@ -328,7 +321,6 @@ base::Result<NumbersOfAnswer> numbers_from_answer(std::string_view answer) {
   if (!value || !value->is(json::Kind::object)) return malformed_heartbeat("the response is not a JSON object");
   NumbersOfAnswer numbers;
   numbers.wanted = value->flag("wants_listed_numbers").value_or(false);
-  numbers.answers = answered_request(*value);
   if (const auto* member = value->find("listed_numbers")) {
     auto listed = read_numbers(*member);
     if (!listed) return malformed_heartbeat("the member listed_numbers is not an object of numbers by channel");

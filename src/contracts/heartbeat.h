@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "contracts/answered_request.h"
 
 namespace tribune::contracts {
 
@@ -129,13 +128,11 @@ inline constexpr std::size_t kMaxDistrustedBackups = 64;  // of a channel
 struct NumbersOfAnswer {
   ListedNumbers listed;
   bool wanted = false;
-  std::optional<AnsweredRequest> answers{};  // the heartbeat that the response is for
 };
 
 /// The response to a heartbeat: the JSON of the channel map with more members, which older nodes ignore: the peers, the
 /// listed links (absent while the balancer does not know them), the reason why the balancer sends no viewers to the
-/// node (absent when it does), the distrusted backups (absent without any), the listed numbers, and the heartbeat that
-/// it is for.
+/// node (absent when it does), the distrusted backups (absent without any), and the listed numbers.
 std::string heartbeat_answer(std::string_view channel_map_json, const std::vector<Peer>&,
                              const std::optional<ListedLinks>& listed = std::nullopt, std::string_view unfit = "",
                              const DistrustedBackups& distrusted = {}, const NumbersOfAnswer& numbers = {});

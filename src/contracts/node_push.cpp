@@ -24,9 +24,7 @@ std::string to_json(const NodePushPoll& q) {
       .member("acknowledged", q.acknowledged);
   w.key("results").begin_array();
   for (const auto& result : q.results) write(w, result);
-  w.end_array();
-  if (!q.balancer.empty()) w.member("balancer", q.balancer);
-  return w.end_object().take();
+  return w.end_array().end_object().take();
 }
 
 std::string to_json(const NodePush& news) {
@@ -40,10 +38,7 @@ std::string to_json(const NodePush& news) {
     write_members(w, order);
     w.end_object().end_object();
   }
-  w.end_array();
-  if (!news.balancer.empty()) w.member("balancer", news.balancer);
-  if (news.answers) write_member(w, *news.answers);
-  return w.end_object().take();
+  return w.end_array().end_object().take();
 }
 
 base::Result<NodePushPoll> news_question_from_json(std::string_view text) {
@@ -55,9 +50,8 @@ base::Result<NodePushPoll> news_question_from_json(std::string_view text) {
   q.run = value->text("run").value_or("");
   q.sequence = value->whole("sequence").value_or(0);
   q.acknowledged = value->whole("acknowledged").value_or(0);
-  q.balancer = value->text("balancer").value_or("");
-  if (!is_id(q.node) || q.run.empty() || q.run.size() > 64 || q.balancer.size() > 64)
-    return malformed_node_push("the members node and run are required, and the member balancer has at most 64 bytes");
+  if (!is_id(q.node) || q.run.empty() || q.run.size() > 64)
+    return malformed_node_push("the members node and run are required");
   if (q.sequence <= 0 || q.acknowledged < 0)
     return malformed_node_push("the member sequence must be at least 1 and the member acknowledged at least 0");
   if (const auto* results = value->find("results"); results && results->is(json::Kind::array)) {
@@ -78,9 +72,6 @@ base::Result<NodePush> news_from_json(std::string_view text) {
   if (!value || !value->is(json::Kind::object)) return malformed_node_push("not a JSON object");
   NodePush news;
   news.number = value->whole("number").value_or(0);
-  news.balancer = value->text("balancer").value_or("");
-  if (news.balancer.size() > 64) return malformed_node_push("the member balancer is too long");
-  news.answers = answered_request(*value);
   const auto* targets = value->find("targets");
   if (news.number < 0 || !targets || !targets->is(json::Kind::array) || targets->array.size() > kMaxNewsTargets)
     return malformed_node_push("the members number and targets are required");

@@ -6,13 +6,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "contracts/answered_request.h"
 #include "contracts/order.h"
 
 namespace tribune::contracts {
@@ -34,7 +32,6 @@ struct NodePushPoll {
   std::int64_t sequence = 0;      // counts a run's polls from 1
   std::int64_t acknowledged = 0;  // the last response whose fills have started and whose orders have begun; 0 for none
   std::vector<OrderResult> results;  // of orders that were carried out since the last poll
-  std::string balancer{};            // the one that sent what is acknowledged, NodePush::balancer
   bool operator==(const NodePushPoll&) const = default;
 };
 
@@ -46,11 +43,9 @@ struct NodeOrder {
 };
 
 struct NodePush {
-  std::int64_t number = 0;                   // to be acknowledged; increases, also across restarts of the balancer
-  std::vector<std::string> targets;          // targets of links: "/media/{channel}/{epoch}/{path}?{signed query}"
-  std::vector<NodeOrder> orders;             // of an operator
-  std::string balancer{};                    // identifies the process of the balancer; empty: of a former version
-  std::optional<AnsweredRequest> answers{};  // the poll that it answers
+  std::int64_t number = 0;           // to be acknowledged; increases, also across restarts of the balancer
+  std::vector<std::string> targets;  // targets of links: "/media/{channel}/{epoch}/{path}?{signed query}"
+  std::vector<NodeOrder> orders;     // of an operator
   bool operator==(const NodePush&) const = default;
 };
 

@@ -76,7 +76,6 @@ void NodePushHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Excha
   accepted_.add();
   const auto held = std::make_shared<HeldPoll>();
   held->worker = worker.index;
-  held->poll = {poll.run, poll.sequence};
   std::shared_ptr<HeldPoll> former;
   contracts::NodePush push_message;
   FinishedPushes done;
@@ -84,8 +83,7 @@ void NodePushHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Excha
   {
     const std::lock_guard lock(mutex_);
     auto& mailbox = mailboxes_.find(node)->second;
-    // A recorded poll of another balancer must not acknowledge what this one has sent.
-    if (poll.balancer.empty() || poll.balancer == id_) acknowledge(mailbox, poll.acknowledged, done);
+    acknowledge(mailbox, poll.acknowledged, done);
     collect_results(poll.node, mailbox, std::move(poll.results), results);
     drop_expired(mailbox, clock_.steady_now(), done);
     former = std::exchange(mailbox.held, nullptr);
@@ -99,7 +97,7 @@ void NodePushHandler::answer(runtime::Worker& worker, std::unique_ptr<net::Excha
   }
   if (former) release_later(poll.node, std::move(former));
   if (exchange)
-    reply(*exchange, node, held->poll, std::move(push_message));
+    reply(*exchange, node, push_message);
   else
     hold(worker, poll.node, held);
   notify(done);
@@ -187,7 +185,7 @@ void NodePushHandler::release(const std::string& node, const std::shared_ptr<Hel
     }
   }
   const auto exchange = std::move(held->exchange);
-  reply(*exchange, node, held->poll, std::move(push_message));
+  reply(*exchange, node, push_message);
 }
 
 /// Posts release() to the poll's worker, where the poll and its timer are destroyed, too.
@@ -196,11 +194,9 @@ void NodePushHandler::release_later(const std::string& node, std::shared_ptr<Hel
   loop.post([this, node, held = std::move(held)] { release(node, held); });
 }
 
-void NodePushHandler::reply(net::Exchange& exchange, std::string_view node, const contracts::AnsweredRequest& poll,
-                            contracts::NodePush push_message) const {
+void NodePushHandler::reply(net::Exchange& exchange, std::string_view node,
+                            const contracts::NodePush& push_message) const {
   const auto view = view_.get();
-  push_message.balancer = id_;
-  push_message.answers = poll;
   auto body = contracts::to_json(push_message);
   http::Response response;
   response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};

@@ -32,7 +32,6 @@
 #include "balancer/nodes/node_registry.h"
 #include "balancer/settings/event_view.h"
 #include "base/clock.h"
-#include "base/ids.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -122,7 +121,6 @@ class NodePushHandler {
   };
   struct HeldPoll {
     std::size_t worker = 0;
-    contracts::AnsweredRequest poll;
     std::unique_ptr<net::Exchange> exchange;  // used only by that worker, as is the timer
     net::Timer timeout;
   };
@@ -143,7 +141,7 @@ class NodePushHandler {
   void hold(runtime::Worker&, const std::string& node, const std::shared_ptr<HeldPoll>&);
   void release(const std::string& node, const std::shared_ptr<HeldPoll>&);
   void release_later(const std::string& node, std::shared_ptr<HeldPoll>);
-  void reply(net::Exchange&, std::string_view node, const contracts::AnsweredRequest& poll, contracts::NodePush) const;
+  void reply(net::Exchange&, std::string_view node, const contracts::NodePush&) const;
   void refuse(net::Exchange&, base::Counter&, const http::ProblemType&, std::string_view node, std::string_view why);
   static contracts::NodePush next_push(const Mailbox&);
   static void acknowledge(Mailbox&, std::int64_t acknowledged, FinishedPushes&);
@@ -164,7 +162,6 @@ class NodePushHandler {
   std::atomic<bool> is_draining_{false};
 
   mutable std::mutex mutex_;                               // guards what follows
-  const std::string id_ = base::random_id(12);             // of this process, for acknowledgements
   std::int64_t number_;                                    // of the last segment or order; grows across restarts
   std::map<std::string, Mailbox, std::less<>> mailboxes_;  // of configured nodes that have polled
 };

@@ -58,9 +58,8 @@ http::Response HeartbeatHandler::answer(std::string_view node, const http::Reque
   accepted_.add();
   const auto listed = listed_ ? listed_() : nullptr;
   if (numbers_ && heartbeat->listed_numbers) numbers_->take(node, *heartbeat->listed_numbers);
-  auto numbers =
+  const auto numbers =
       numbers_ ? contracts::NumbersOfAnswer{numbers_->listed(), numbers_->wants(node)} : contracts::NumbersOfAnswer{};
-  numbers.answers = {heartbeat->run, heartbeat->sequence};
   const auto body = contracts::heartbeat_answer(view->channel_map, peers_of(*heartbeat),
                                                 listed ? std::optional(*listed) : std::nullopt, nodes_.unfit(node),
                                                 distrusted_ ? distrusted_() : contracts::DistrustedBackups{}, numbers);

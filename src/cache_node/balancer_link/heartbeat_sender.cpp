@@ -57,12 +57,14 @@ void HeartbeatSender::send_all(bool stopping) {
   heartbeat.group = view->settings.group;
   heartbeat.peer_url = view->settings.peer_url;
   heartbeat.run = run_;
+  heartbeat.sequence = ++sequence_;
   heartbeat.sent_unix_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.wall_now().time_since_epoch()).count();
   if (stopping) {
     heartbeat.healthy = false;
     heartbeat.reason = "stopping";
   }
+  const auto body = contracts::to_json(heartbeat);
 
   // A reload may have changed the list of balancers.
   std::vector<std::shared_ptr<Balancer>> balancers;
@@ -73,17 +75,17 @@ void HeartbeatSender::send_all(bool stopping) {
   }
   balancers_ = std::move(balancers);
   for (const auto& balancer : balancers_) {
-    if (balancer->fetch) continue;                          // one at a time: its deadline is about an interval
-    heartbeat.sequence = balancer->sequence = ++sequence_;  // of its own, so that no answer is taken for another's
-    heartbeat.listed_numbers.reset();
-    if (balancer->wants_listed) heartbeat.listed_numbers = balancer->listed;
-    send(balancer, heartbeat, *view);
+    if (balancer->fetch) continue;  // one at a time: its deadline is about an interval
+    if (!balancer->wants_listed) {
+      send(balancer, body, *view);
+      continue;
+    }
+    heartbeat.listed_numbers = balancer->listed;
+    send(balancer, contracts::to_json(heartbeat), *view);
   }
 }
 
-void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const contracts::Heartbeat& heartbeat,
-                           const NodeView& view) {
-  const auto body = contracts::to_json(heartbeat);
+void HeartbeatSender::send(const std::shared_ptr<Balancer>& balancer, const std::string& body, const NodeView& view) {
   const auto path = contracts::heartbeat_path(view.settings.id);
   net::FetchRequest request;
   request.method = http::Method::post;
@@ -147,14 +149,12 @@ std::string HeartbeatSender::rejection(Balancer& balancer, const net::WholeAnswe
                                                    parts_.clock.wall_now(), view->clock_skew);
       !verified)
     return "invalid heartbeat response: " + verified.error().text;
-  auto numbers = contracts::numbers_from_answer(answer.body);
-  if (!numbers) return numbers.error().text;
-  if (!contracts::is_answer_to({run_, balancer.sequence}, numbers->answers))
-    return "invalid heartbeat response: it is for another heartbeat";
   if (const auto taken =
           parts_.channels.update(answer.body, balancer.url, parts_.clock.steady_now(), view->settings.balancers);
       !taken)
     return taken.error().text;
+  auto numbers = contracts::numbers_from_answer(answer.body);
+  if (!numbers) return numbers.error().text;
   keep_listed(balancer, std::move(*numbers));
   auto peers = contracts::peers_from_answer(answer.body, &balancer.unfit);
   if (!peers) return peers.error().text;

@@ -59,10 +59,9 @@ class HeartbeatSender {
     std::string unfit = {};
     contracts::ListedNumbers listed = {};  // of its last run that has listed the channel
     bool wants_listed = false;             // it has started, and asks for them
-    std::int64_t sequence = 0;             // of the heartbeat in progress
   };
   void send_all(bool stopping);
-  void send(const std::shared_ptr<Balancer>&, const contracts::Heartbeat&, const NodeView&);
+  void send(const std::shared_ptr<Balancer>&, const std::string& body, const NodeView&);
   void keep_listed(Balancer&, contracts::NumbersOfAnswer);
   void on_response(Balancer&, const base::Result<net::WholeAnswer>&);
   std::string rejection(Balancer&, const net::WholeAnswer&);

@@ -61,9 +61,7 @@ void NodePushClient::request(const BalancerPtr& balancer) {
   net::FetchRequest request;
   request.method = http::Method::post;
   request.url = balancer->url + path;
-  balancer->sequence = ++sequence_;
-  contracts::NodePushPoll poll{view->settings.id,      parts_.run, balancer->sequence,
-                               balancer->acknowledged, {},         balancer->run};
+  contracts::NodePushPoll poll{view->settings.id, parts_.run, ++sequence_, balancer->acknowledged, {}};
   balancer->results_sent = std::min(balancer->results.size(), contracts::kMaxQuestionResults);
   poll.results.assign(balancer->results.begin(),
                       balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_sent));
@@ -93,7 +91,7 @@ void NodePushClient::request_later(const BalancerPtr& balancer, std::chrono::mil
 }
 
 void NodePushClient::on_response(const BalancerPtr& balancer, const base::Result<net::WholeAnswer>& result) {
-  auto push = result ? read(*balancer, *result) : tl::unexpected(result.error());
+  auto push = result ? read(*result) : tl::unexpected(result.error());
   balancer->is_busy = push.has_value();
   if (!push) {
     // HeartbeatSender logs whether the balancer answers.
@@ -104,10 +102,7 @@ void NodePushClient::on_response(const BalancerPtr& balancer, const base::Result
   balancer->results.erase(balancer->results.begin(),
                           balancer->results.begin() + static_cast<std::ptrdiff_t>(balancer->results_sent));
   taken_.add(static_cast<double>(push->targets.size()));
-  if (push->number > 0) {
-    balancer->acknowledged = push->number;
-    balancer->run = push->balancer;
-  }
+  if (push->number > 0) balancer->acknowledged = push->number;
   execute(balancer, push->orders);
   if (push->targets.empty() && push->number > 0) return request(balancer);
   if (push->targets.empty()) {
@@ -140,7 +135,7 @@ void NodePushClient::on_executed(const BalancerPtr& balancer, contracts::OrderRe
   request(balancer);
 }
 
-base::Result<contracts::NodePush> NodePushClient::read(const Balancer& balancer, const net::WholeAnswer& answer) const {
+base::Result<contracts::NodePush> NodePushClient::read(const net::WholeAnswer& answer) const {
   if (answer.head.status != 200)
     return base::failure(base::ErrorKind::unavailable, base::Fault::node,
                          fmt::format("the balancer responded with status {}", answer.head.status), true);
@@ -151,10 +146,7 @@ base::Result<contracts::NodePush> NodePushClient::read(const Balancer& balancer,
                                                    parts_.clock.wall_now(), view->clock_skew);
       !verified)
     return tl::unexpected(verified.error());
-  auto push = contracts::news_from_json(answer.body);
-  if (push && !contracts::is_answer_to({parts_.run, balancer.sequence}, push->answers))
-    return base::failure(base::ErrorKind::forbidden, base::Fault::node, "the response is for another poll");
-  return push;
+  return contracts::news_from_json(answer.body);
 }
 
 }  // namespace tribune::cache_node

@@ -45,8 +45,6 @@ class NodePushClient {
   struct Balancer {
     std::string url;
     std::int64_t acknowledged = 0;
-    std::string run{};          // of the balancer's process that sent what is acknowledged
-    std::int64_t sequence = 0;  // of the poll in progress
     std::unique_ptr<net::Fetch> fetch;
     net::Timer retry;
     base::SteadyTime requested_at{};
@@ -62,7 +60,7 @@ class NodePushClient {
   void execute(const BalancerPtr&, const std::vector<contracts::NodeOrder>&);
   void on_executed(const BalancerPtr&, contracts::OrderResult);
   void on_response(const BalancerPtr&, const base::Result<net::WholeAnswer>&);
-  base::Result<contracts::NodePush> read(const Balancer&, const net::WholeAnswer&) const;
+  base::Result<contracts::NodePush> read(const net::WholeAnswer&) const;
 
   const NodePushClientParts parts_;
   runtime::Worker& worker_;

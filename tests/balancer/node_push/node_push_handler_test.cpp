@@ -72,27 +72,6 @@ TEST_CASE_FIXTURE(NodePushHandlerServer,
   CHECK_FALSE(second->response);
 }
 
-TEST_CASE_FIXTURE(NodePushHandlerServer,
-                  "a poll that was recorded on its way to another balancer acknowledges nothing") {
-  const auto ask = [&](std::int64_t sequence, std::int64_t acknowledged, const std::string& balancer) {
-    const auto body = contracts::to_json(contracts::NodePushPoll{"stadium", "r", sequence, acknowledged, {}, balancer});
-    return post("stadium", body,
-                contracts::sign_body(one_key(), "POST " + contracts::news_path("stadium"), body, kNow));
-  };
-  const auto first = ask(1, 0, "");
-  CHECK(push_segments({"stadium"}, {"/media/demo/e/1.ts"}) == 1);
-  turn();
-  const auto push = push_in(*first);
-  CHECK(push.answers == contracts::AnsweredRequest{"r", 1});
-  CHECK_FALSE(push.balancer.empty());
-  const auto again = push_in(*ask(2, push.number, "another"));
-  CHECK(acknowledged_pushes == 0);
-  CHECK(again.targets == push.targets);
-  CHECK(again.answers == contracts::AnsweredRequest{"r", 2});
-  CHECK_FALSE(ask(3, again.number, push.balancer)->response);
-  CHECK(acknowledged_pushes == 1);
-}
-
 TEST_CASE_FIXTURE(NodePushHandlerServer, "a push whose response was lost is sent again") {
   poll("stadium");
   push_segments({"stadium"}, {"/a"});

@@ -88,24 +88,6 @@ TEST_CASE_FIXTURE(HeartbeatSenderFixture,
   CHECK_FALSE(sender->has_balancer());
 }
 
-TEST_CASE_FIXTURE(HeartbeatSenderFixture, "a recorded response to another heartbeat changes nothing") {
-  node.workers.on(0, [&] { sender->start(); });
-  const auto sent = contracts::heartbeat_from_json(node.origin(0)->request.body);
-  REQUIRE(sent);
-  const auto reply = [&](std::size_t request, const contracts::AnsweredRequest& answers) {
-    const auto body = contracts::heartbeat_answer(kMap, {}, std::nullopt, "", {}, {{}, false, answers});
-    answer(node.origin(request), 200, body, sign("200 /internal/v1/nodes/stadium", body));
-  };
-  reply(0, {sent->run, sent->sequence + 1});
-  reply(1, {sent->run, sent->sequence});
-  reply(2, {"another-run", contracts::heartbeat_from_json(node.origin(2)->request.body)->sequence});
-  CHECK_FALSE(node.channels.map()->find("new"));
-  CHECK_FALSE(sender->has_balancer());
-  reply(3, {sent->run, contracts::heartbeat_from_json(node.origin(3)->request.body)->sequence});
-  CHECK(node.channels.map()->find("new"));
-  CHECK(sender->has_balancer());
-}
-
 TEST_CASE_FIXTURE(HeartbeatSenderFixture, "the last heartbeat reports that the node stops, and none follows") {
   node.workers.on(0, [&] {
     sender->start();

@@ -89,23 +89,6 @@ TEST_CASE_FIXTURE(NodePushClientFixture,
   node.workers.on(0, [&] { CHECK(begun.empty()); });
 }
 
-TEST_CASE_FIXTURE(NodePushClientFixture,
-                  "a recorded response to another poll begins no fill and takes no result as sent") {
-  answer(0, {18, {}, {{"o1", contracts::PurgeOrder{contracts::PurgeOrder::By::channel, "demo", false}}}});
-  std::size_t n = 1;
-  while (question(n).results.empty()) ++n;  // a poll may have been sent before the order was executed
-  const auto recorded = question(n);
-  answer(n,
-         {19, {"/media/demo/e/1.ts?tl=x"}, {}, "b", contracts::AnsweredRequest{recorded.run, recorded.sequence - 1}});
-  CHECK(question(n + 1).results.size() == 1);
-  CHECK(question(n + 1).acknowledged == 18);
-  node.workers.on(0, [&] { CHECK(begun.empty()); });
-  answer(n + 1, {20, {}, {}, "b", contracts::AnsweredRequest{recorded.run, question(n + 1).sequence}});
-  CHECK(question(n + 2).acknowledged == 20);
-  CHECK(question(n + 2).balancer == "b");
-  CHECK(question(n + 2).results.empty());
-}
-
 TEST_CASE_FIXTURE(NodePushClientFixture, "a stopped client does not poll again when its fills have begun") {
   answer(0, {17, {"/media/demo/e/1.ts?tl=x"}, {}});
   node.workers.on(0, [&] {
