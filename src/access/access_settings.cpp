@@ -83,17 +83,11 @@ NamedLimits limits_of(const std::vector<NamedLimitSettings>& list) {
 
 void add_client_fields(config::Section<AccessSettings>& section) {
   section
-      .whole_or_auto("max_sessions_per_address", &AccessSettings::max_sessions_per_address, kAnyLimit,
-                     "Maximum number of concurrent sessions of one client address (IPv6: one /64), so that one client "
-                     "cannot use all sessions; one more is answered with 429. An IPv6 /48 gets 16 times as many. "
-                     "\"auto\": a fiftieth of the sessions that a channel admits, within this channel, and a fiftieth "
-                     "of those that the event admits, within the event; at least 20 and at most 20000, which is also "
-                     "the value where neither has a limit. It follows max_sessions and max_traffic_mbps (divided by "
-                     "the bandwidth of the channel) of the channel and of the event, also when they are changed at run "
-                     "time; limits of groups and nodes do not count. A fiftieth admits the households behind the NAT "
-                     "of a carrier, which are a small part of any audience, while one attacker stays far below the "
-                     "limit. List a stadium and other crowds behind one address in balancer.shared_networks. A number: "
-                     "the maximum over all channels; -1: no limit.")
+      .whole("max_sessions_per_address", &AccessSettings::max_sessions_per_address, kAnyLimit,
+             "Maximum number of concurrent sessions of one client address (IPv6: one /64), so that one client cannot "
+             "use all sessions; one more is answered with 429. The default admits the households behind a carrier's "
+             "NAT and a stadium behind one address. For a small event lower it to a part of max_sessions, and list "
+             "larger crowds in balancer.shared_networks; -1: no limit.")
       .whole("max_networks_per_session", &AccessSettings::max_networks_per_session, {1, 1'000},
              "Maximum number of client networks (IPv4: /24, IPv6: /48) from which a session may be requested within "
              "handover. One device uses up to four: Wi-Fi and mobile, each over IPv4 and IPv6. A larger number "
@@ -121,10 +115,9 @@ void add_queue_fields(config::Section<AccessSettings>& section) {
       .whole("max_queue", &AccessSettings::max_queue, {0, 10'000'000},
              "Maximum number of tickets that wait for one channel, about 150 bytes each. At the limit, new viewers are "
              "refused because the queue is full.")
-      .whole_or_auto("max_tickets_per_address", &AccessSettings::max_tickets_per_address, {1, 10'000'000},
-                     "Maximum number of waiting tickets of one client address (IPv6: one /64). An IPv6 /48 gets 16 "
-                     "times as many. \"auto\": a fiftieth of max_queue, at least 20 and at most 2000. Where the phones "
-                     "in a stadium share one address, list it in balancer.shared_networks.")
+      .whole("max_tickets_per_address", &AccessSettings::max_tickets_per_address, {1, 10'000'000},
+             "Maximum number of waiting tickets of one client address (IPv6: one /64). Raise it where the phones in a "
+             "stadium share one address.")
       .duration("refresh", &AccessSettings::refresh, {500ms, 10min},
                 "Polling interval that is sent to the holder of a waiting ticket; it is spread by up to a fifth.")
       .whole("lease_intervals", &AccessSettings::lease_intervals, {1, 100},

@@ -37,10 +37,10 @@ struct AccessSettings {
   std::int64_t max_sessions_per_account = kNoLimit;
   AccountRule account_rule = AccountRule::refuse;
   std::vector<NamedLimitSettings> channels, groups, nodes;
-  std::vector<LaneSettings> lanes;                       // empty: one lane, "general"
-  std::int64_t max_queue = 1'000'000;                    // tickets of one channel in all lanes
-  std::optional<std::int64_t> max_tickets_per_address;   // nullopt: derived from max_queue
-  std::optional<std::int64_t> max_sessions_per_address;  // nullopt: derived from the limits in force
+  std::vector<LaneSettings> lanes;     // empty: one lane, "general"
+  std::int64_t max_queue = 1'000'000;  // tickets of one channel in all lanes
+  std::int64_t max_tickets_per_address = 2'000;
+  std::int64_t max_sessions_per_address = 20'000;
   std::int64_t max_networks_per_session = 4;
   SharingRule sharing_rule = SharingRule::log;
   SharingRule paid_sharing_rule = SharingRule::refuse;
@@ -55,9 +55,6 @@ struct AccessSettings {
   std::chrono::milliseconds lease() const {
     return lease_intervals * refresh * 6 / 5;
   }  // the interval with its greatest spread
-  std::int64_t tickets_per_address() const {
-    return max_tickets_per_address.value_or(part_of_address(max_queue, kMostTicketsPerAddress));
-  }
   AccessLimits limits() const;
 };
 

@@ -150,7 +150,7 @@ Admission::Renewal Admission::Inner::readmit(SessionId id, const Visitor& visito
   if (admitted.is_expired(id, visitor.opened)) return Renewal::expired;
   scheduler.call_if_changed();
   auto& queue = queues.at(visitor.channel);
-  if (admitted.is_address_full(visitor, *queue.scope, queue.kbps)) return Renewal::lapsed;
+  if (admitted.is_address_full(visitor)) return Renewal::lapsed;
   if (sessions.is_full() && !capacity.has_limits()) {
     uncounted.add();
     return Renewal::uncounted;

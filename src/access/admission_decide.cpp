@@ -75,7 +75,7 @@ Decision AdmissionDecider::newcomer(ChannelQueue& queue, const Visitor& visitor,
   const auto* account = p_.sessions.full_account(visitor);
   if (account && (p_.capacity.limits().account_rule == AccountRule::refuse || account->devices.empty()))
     return account_full(*account);
-  if (p_.sessions.is_address_full(visitor, *queue.scope, queue.kbps, account)) return too_many_sessions();
+  if (p_.sessions.is_address_full(visitor, account)) return too_many_sessions();
   if (p_.sessions.is_account_incomplete(visitor)) return enqueue(queue, visitor, nodes);
   Granted result;
   std::optional<ScopeSet> scopes;
@@ -110,9 +110,7 @@ Decision AdmissionDecider::enqueue(ChannelQueue& queue, const Visitor& visitor, 
       tickets.unserved() >= max_unserved + kMaxUnknown)
     return queue_full(lane, max_queue);
   const auto client = client_hash(visitor);
-  const auto max_tickets = p_.settings.tickets_per_address();
-  if (p_.ticket_addresses.of(client) >= max_tickets ||
-      p_.ticket_addresses.of_network(client) >= kAddressesPerNetwork * max_tickets)
+  if (p_.ticket_addresses.of(client) >= p_.settings.max_tickets_per_address)
     return Refused{DenyReason::too_many_tickets, {}, 60s};
   if (!lane.may_issue()) p_.store.save_lane(lane);
   if (!lane.may_issue() || p_.store.is_stopping()) return Refused{DenyReason::busy, {}, 1s};
@@ -224,7 +222,7 @@ Decision AdmissionDecider::after_its_turn(ChannelQueue& queue, const Visitor& vi
   const auto scopes = is_of_former_run ? find_for_returning(queue, nodes) : find_for_newcomer(queue, nodes);
   if (!scopes) return too_late;
   if (const auto* account = p_.sessions.full_account(visitor)) return account_full(*account);
-  if (p_.sessions.is_address_full(visitor, *queue.scope, queue.kbps)) return too_many_sessions();
+  if (p_.sessions.is_address_full(visitor)) return too_many_sessions();
   if (!p_.sessions.open(ticket.session, visitor, *scopes, queue.kbps, idle)) return too_late;
   return Granted{ticket.session, !is_of_former_run, node_id(*scopes)};
 }
@@ -236,7 +234,7 @@ Decision AdmissionDecider::claim(ChannelQueue& queue, QueueLane& lane, const Vis
   const auto* account = p_.sessions.full_account(visitor);
   if (account && (p_.capacity.limits().account_rule == AccountRule::refuse || account->devices.empty()))
     return account_full(*account);
-  if (p_.sessions.is_address_full(visitor, *queue.scope, queue.kbps, account)) return too_many_sessions();
+  if (p_.sessions.is_address_full(visitor, account)) return too_many_sessions();
   if (!p_.capacity.may_claim(scopes)) return queued(queue, lane, ticket, false);
   if (account) {
     result.replaced.push_back(account->devices.front().session);

@@ -17,18 +17,6 @@ void add_young(const ScopeSet& scopes, std::int64_t kbps) {
   scopes.each([&](Scope& scope) { scope.young_kbps += kbps; });
 }
 
-void add_address(const ScopeSet& scopes, std::uint64_t client) {
-  scopes.each([&](Scope& scope) {
-    if (scope.counts_addresses()) scope.addresses.add(client);
-  });
-}
-
-void remove_address(const ScopeSet& scopes, std::uint64_t client) {
-  scopes.each([&](Scope& scope) {
-    if (scope.counts_addresses()) scope.addresses.remove(client);
-  });
-}
-
 }  // namespace
 
 AdmittedSessions::AdmittedSessions(const base::Clock& clock, base::Log& log, base::Metrics& metrics,
@@ -42,8 +30,8 @@ AdmittedSessions::AdmittedSessions(const base::Clock& clock, base::Log& log, bas
       store_(store),
       past_(metrics, max_past),
       address_full_(metrics.counter("tribune_access_address_full_total",
-                                    "New viewers and returning sessions that were refused because their address or "
-                                    "IPv6 /48 had the maximum number of sessions.")) {}
+                                    "New viewers and returning sessions that were refused because their address had "
+                                    "max_sessions_per_address sessions.")) {}
 
 SessionId AdmittedSessions::new_id() {
   for (;;) {
@@ -85,7 +73,7 @@ bool AdmittedSessions::restore(SessionId id, const SessionRecord& record, Scope*
       .channel = record.channel, .account = record.account, .device = record.device, .opened = record.opened};
   auto& counted = count(id, visitor, set, record.kbps, std::chrono::seconds{record.idle_seconds});
   counted.client = record.client;
-  add_address(set, record.client);
+  addresses_.add(record.client);
   counted.until = record.until;
   log_change("session_adopted", set);
   return true;
@@ -105,7 +93,7 @@ AdmittedSessions::Counted& AdmittedSessions::count(SessionId id, const Visitor& 
     scope.predicted_kbps += kbps;
   });
   add_young(scopes, kbps);
-  add_address(scopes, counted.client);
+  addresses_.add(counted.client);
   young_.emplace_back(clock_.steady_now() + settings_.traffic_settles, id);
   return counted_.emplace(id, counted).first->second;
 }
@@ -120,7 +108,7 @@ void AdmittedSessions::uncount(SessionId id) {
   });
   if (counted.is_young) add_young(counted.scopes, -counted.kbps);
   if (counted.account) accounts_.remove(counted.account, id);
-  remove_address(counted.scopes, counted.client);
+  addresses_.remove(counted.client);
   counted_.erase(found);
   store_.erase_session(id);
   log_change("session_released", counted.scopes);
@@ -232,50 +220,20 @@ bool AdmittedSessions::is_account_incomplete(const Visitor& visitor) const {
   return !visitor.account.empty() && capacity_.limits().max_sessions_per_account && capacity_.is_in_grace();
 }
 
-/// nullopt: the scope does not limit addresses. A setting limits the whole event; without one, the limits in force do.
-std::optional<std::int64_t> AdmittedSessions::sessions_per_address(const Scope& scope, std::int64_t kbps) const {
-  const auto& setting = settings_.max_sessions_per_address;
-  if (!setting) return part_of_address(most_sessions(scope.limit, kbps), kMostSessionsPerAddress);
-  return scope.kind == ScopeKind::global && *setting != kNoLimit ? setting : std::nullopt;
-}
-
-bool AdmittedSessions::is_address_full(std::uint64_t client, const Scope& scope, std::int64_t limit,
-                                       const Counted* replaced) const {
-  auto of_address = scope.addresses.of(client), of_network = scope.addresses.of_network(client);
-  if (replaced && (scope.kind == ScopeKind::global || replaced->scopes.channel == &scope)) {
-    if (replaced->client == client) --of_address;
-    if (client_network(replaced->client) == client_network(client)) --of_network;
-  }
-  return of_address >= limit || (client_network(client) != 0 && of_network >= kAddressesPerNetwork * limit);
-}
-
-bool AdmittedSessions::is_address_full(const Visitor& visitor, const Scope& channel, std::int64_t kbps,
-                                       const WatchingAccount* replaced) {
+bool AdmittedSessions::is_address_full(const Visitor& visitor, const WatchingAccount* replaced) {
   const auto client = client_hash(visitor);
-  if (client == 0) return false;
-  const auto* leaves =
-      replaced && !replaced->devices.empty() ? &counted_.at(replaced->devices.front().session) : nullptr;
-  for (const auto* scope : {&std::as_const(capacity_).scopes().global(), &channel}) {
-    const auto limit = sessions_per_address(*scope, kbps);
-    if (!limit || !is_address_full(client, *scope, *limit, leaves)) continue;
-    address_full_.add();
-    log_address_full(visitor, *scope, *limit);
-    return true;
-  }
-  return false;
-}
-
-void AdmittedSessions::log_address_full(const Visitor& visitor, const Scope& scope, std::int64_t limit) {
+  if (settings_.max_sessions_per_address == kNoLimit || client == 0) return false;
+  auto sessions_there = addresses_.of(client);
+  if (replaced && !replaced->devices.empty() && counted_.at(replaced->devices.front().session).client == client)
+    --sessions_there;
+  if (sessions_there < settings_.max_sessions_per_address) return false;
+  address_full_.add();
   const auto now = clock_.steady_now();
-  if (address_full_logged_ && now - *address_full_logged_ < kAddressLogInterval) return;
-  address_full_logged_ = now;
-  const auto client = client_hash(visitor);
-  log_.warning("access", "address_full",
-               {{"client", visitor.client},
-                {"sessions", scope.addresses.of(client)},
-                {"of_network", scope.addresses.of_network(client)},
-                {"limit", limit},
-                {"limit_of", scope.kind == ScopeKind::global ? "event" : std::string_view(scope.id)}});
+  if (!address_full_logged_ || now - *address_full_logged_ >= kAddressLogInterval) {
+    address_full_logged_ = now;
+    log_.warning("access", "address_full", {{"client", visitor.client}, {"sessions", sessions_there}});
+  }
+  return true;
 }
 
 void AdmittedSessions::settle_traffic() {

@@ -19,6 +19,7 @@
 #include "access/access_settings.h"
 #include "access/access_store.h"
 #include "access/account_devices.h"
+#include "access/address_counts.h"
 #include "access/capacity.h"
 #include "access/past_sessions.h"
 #include "access/scope.h"
@@ -72,11 +73,9 @@ class AdmittedSessions {
   const WatchingAccount* full_account(const Visitor&) const;
   /// Whether devices of the account may still watch that have not returned since the restart.
   bool is_account_incomplete(const Visitor&) const;
-  /// Whether the visitor's address, or its IPv6 /48, has the maximum number of sessions in the event or in the channel,
-  /// whose sessions have this traffic. `replaced`: the account whose oldest session would be ended for the visitor, and
-  /// does not count. Counts and logs a refusal.
-  bool is_address_full(const Visitor&, const Scope& channel, std::int64_t kbps,
-                       const WatchingAccount* replaced = nullptr);
+  /// Whether the visitor's address has max_sessions_per_address sessions. `replaced`: the account whose oldest session
+  /// would be ended for the visitor, and does not count. Counts and logs a refusal.
+  bool is_address_full(const Visitor&, const WatchingAccount* replaced = nullptr);
   /// The scopes that the session counts in. The session must be counted.
   const ScopeSet& scopes_of(SessionId id) const { return counted_.at(id).scopes; }
 
@@ -102,11 +101,8 @@ class AdmittedSessions {
   };
   Counted& count(SessionId, const Visitor&, const ScopeSet&, std::int64_t kbps, std::chrono::milliseconds idle);
   void uncount(SessionId);
-  std::optional<std::int64_t> sessions_per_address(const Scope&, std::int64_t kbps) const;
-  bool is_address_full(std::uint64_t client, const Scope&, std::int64_t limit, const Counted* replaced) const;
   void save(SessionId, const Counted&);
   void log_change(std::string_view event, const ScopeSet&);
-  void log_address_full(const Visitor&, const Scope&, std::int64_t limit);
   std::int64_t unix_now() const { return base::unix_seconds(clock_.wall_now()); }
   std::int64_t lifetime_seconds() const {
     return std::chrono::ceil<std::chrono::seconds>(settings_.token_lifetime).count();
@@ -122,6 +118,7 @@ class AdmittedSessions {
   std::unordered_map<SessionId, Counted> counted_;
   std::deque<std::pair<base::SteadyTime, SessionId>> young_;
   AccountDevices accounts_;
+  AddressCounts addresses_;
   std::optional<base::SteadyTime> address_full_logged_;
   std::vector<SessionId> random_ids_;
   base::Counter address_full_;

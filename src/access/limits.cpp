@@ -91,18 +91,6 @@ std::string_view to_string(ScopeKind kind) {
 
 std::string_view to_string(AccountRule rule) { return rule == AccountRule::refuse ? "refuse" : "take_over"; }
 
-std::optional<std::int64_t> most_sessions(const Limit& limit, std::int64_t kbps_of_session) {
-  if (!limit.max_traffic_mbps) return limit.max_sessions;
-  const auto by_traffic =
-      static_cast<std::int64_t>(*limit.max_traffic_mbps * 1'000) / std::max<std::int64_t>(1, kbps_of_session);
-  return std::min(by_traffic, limit.max_sessions.value_or(by_traffic));
-}
-
-std::int64_t part_of_address(std::optional<std::int64_t> all, std::int64_t most) {
-  constexpr std::int64_t kParts = 50;
-  return all.value_or(0) > 0 ? std::clamp(*all / kParts, kLeastPerAddress, most) : most;
-}
-
 const NamedLimits* AccessLimits::named(ScopeKind kind) const {
   switch (kind) {
     case ScopeKind::global: return nullptr;

@@ -27,18 +27,6 @@ std::string_view to_string(ScopeKind);
 enum class AccountRule { refuse, take_over };
 std::string_view to_string(AccountRule);
 
-/// The number of sessions with this traffic for which the limit has capacity; nullopt when it is unlimited.
-std::optional<std::int64_t> most_sessions(const Limit&, std::int64_t kbps_of_session);
-
-/// The part of `all` that one client address gets without a setting: a fiftieth, at least kLeastPerAddress and at most
-/// `most`. `most` also when `all` is not limited, or 0: then nobody is admitted, and a viewer who waits is not refused.
-std::int64_t part_of_address(std::optional<std::int64_t> all, std::int64_t most);
-inline constexpr std::int64_t kLeastPerAddress = 20;
-inline constexpr std::int64_t kMostSessionsPerAddress = 20'000;
-inline constexpr std::int64_t kMostTicketsPerAddress = 2'000;
-/// An IPv6 /48 gets this many times what an address, a /64, gets: a provider gives one customer a /56 or a /48.
-inline constexpr std::int64_t kAddressesPerNetwork = 16;
-
 using NamedLimits = std::map<std::string, Limit, std::less<>>;
 
 /// A session counts in the global scope and in those of its channel, group and node, and is admitted only when all of

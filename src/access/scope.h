@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "access/address_counts.h"
 #include "access/admission_types.h"
 #include "access/limits.h"
 #include "base/clock.h"
@@ -28,7 +27,6 @@ struct Scope {
   Drill drill;  // for the global scope and for channels
 
   std::int64_t sessions = 0;
-  AddressCounts addresses;    // of these sessions; only of the whole event and of channels
   std::int64_t reserved = 0;  // for called tickets
   std::int64_t reserved_kbps = 0;
   std::int64_t predicted_kbps = 0;  // for all sessions
@@ -39,7 +37,6 @@ struct Scope {
 
   /// The traffic of its sessions and of called tickets.
   std::int64_t load_kbps() const { return (is_measured ? measured_kbps + young_kbps : predicted_kbps) + reserved_kbps; }
-  bool counts_addresses() const { return kind == ScopeKind::global || kind == ScopeKind::channel; }
   bool has_limit() const { return limit.max_sessions || limit.max_traffic_mbps; }
   /// Whether one more session of `kbps` fits.
   bool has_capacity(std::int64_t kbps) const;

@@ -50,7 +50,6 @@ void add_admin(std::string& report, const runtime::AdminSettings& admin) {
 void add_balancer(std::string& report, const balancer::BalancerSettings& settings) {
   const auto token = settings.operator_token.empty() ? "" : ", and clients that present balancer.operator_token";
   add_line(report, "/access_queue_switch", listed(settings.operator_networks) + token);
-  add_line(report, "networks without limits per address", listed(settings.shared_networks));
 }
 
 void add_origin_names(std::string& report, std::string_view role, bool allow_special_addresses) {

@@ -146,7 +146,7 @@ void add_viewer_fields(config::Section<BalancerSettings>& section) {
       .texts("shared_networks", &BalancerSettings::shared_networks,
              "Client addresses that many viewers share, such as a stadium's or a carrier's, and addresses of backends "
              "that send requests for their users: access.max_sessions_per_address and max_tickets_per_address do not "
-             "apply to them, nor do their sessions and tickets count for an IPv6 /48.",
+             "apply to them.",
              config::check_prefix, "addresses, or prefixes as 10.0.0.0/8");
 }
 
@@ -182,7 +182,7 @@ const config::Section<BalancerSettings>& balancer_section() {
                   "Time for which an operator's order to all cache nodes waits for their results. The response lists a "
                   "node that is not connected as away, and a node that has not answered by then as late.")
         .whole("max_sessions", &BalancerSettings::max_sessions, {1, 100'000'000},
-               "Maximum number of sessions that this process keeps in memory, about 400 bytes each. Read at the start; "
+               "Maximum number of sessions that this process keeps in memory, about 300 bytes each. Read at the start; "
                "a reload does not change it.")
         .bytes("rendered_bytes", &BalancerSettings::rendered_bytes, {16ull << 20, 64ull << 30},
                "Memory for rendered playlists, compressed and uncompressed: one for each playlist and list of pins, "

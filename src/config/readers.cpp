@@ -96,23 +96,6 @@ bool read_whole(const Value& value, std::string_view key, Between<std::int64_t> 
   return read_between(value, key, value.integer, range, "a whole number", text, out, problems);
 }
 
-bool read_whole_or_auto(const Value& value, std::string_view key, Between<std::int64_t> range,
-                        std::optional<std::int64_t>& out, Problems& problems) {
-  if (value.is(Kind::string) && value.string == "auto") {
-    out.reset();
-    return true;
-  }
-  if (!value.is(Kind::integer))
-    return refuse(value, key,
-                  "must be \"auto\", or a whole number from " + std::to_string(range.least) + " to " +
-                      std::to_string(range.most) + as_whole(value),
-                  problems);
-  std::int64_t number = 0;
-  if (!read_whole(value, key, range, number, problems)) return false;
-  out = number;
-  return true;
-}
-
 bool read_real(const Value& value, std::string_view key, Between<double> range, double& out, Problems& problems) {
   if (!value.is(Kind::integer) && !value.is(Kind::number))
     return refuse(value, key, "must be a number from " + real_text(range.least) + " to " + real_text(range.most),

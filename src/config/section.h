@@ -41,9 +41,6 @@ using Check = std::function<std::string(const std::string&)>;
 // Readers of single values; each adds a problem and returns false for an invalid value.
 bool read_flag(const base::json::Value&, std::string_view key, bool& out, Problems&);
 bool read_whole(const base::json::Value&, std::string_view key, Between<std::int64_t>, std::int64_t& out, Problems&);
-/// As read_whole(), or the text "auto", which is nullopt.
-bool read_whole_or_auto(const base::json::Value&, std::string_view key, Between<std::int64_t>,
-                        std::optional<std::int64_t>& out, Problems&);
 bool read_real(const base::json::Value&, std::string_view key, Between<double>, double& out, Problems&);
 bool read_duration(const base::json::Value&, std::string_view key, Between<Milliseconds>, Milliseconds& out, Problems&);
 bool read_bytes(const base::json::Value&, std::string_view key, Between<std::uint64_t>, std::uint64_t& out, Problems&);
@@ -84,14 +81,6 @@ class Section {
     return field(std::move(name), "whole number", std::to_string(range.least) + " to " + std::to_string(range.most),
                  std::to_string(T{}.*member), std::move(doc),
                  [=](T& t, const auto& v, auto key, Problems& p) { read_whole(v, key, range, t.*member, p); });
-  }
-  /// A number that the program derives from other settings while the member is nullopt.
-  Section& whole_or_auto(std::string name, std::optional<std::int64_t> T::*member, Between<std::int64_t> range,
-                         std::string doc) {
-    return field(std::move(name), "whole number",
-                 "\"auto\", or " + std::to_string(range.least) + " to " + std::to_string(range.most), quoted("auto"),
-                 std::move(doc),
-                 [=](T& t, const auto& v, auto key, Problems& p) { read_whole_or_auto(v, key, range, t.*member, p); });
   }
   Section& real(std::string name, double T::*member, Between<double> range, std::string doc);
   Section& duration(std::string name, Milliseconds T::*member, Between<Milliseconds> range, std::string doc) {

@@ -28,7 +28,6 @@ TEST_CASE("the report prints none where no client is trusted") {
   const auto report = report_of(R"(}, "front": {"listen": ["0.0.0.0:80"]}})");
   CHECK(says(report, "X-Forwarded-For, X-Forwarded-Proto: none"));
   CHECK(says(report, "/access_queue_switch: none"));
-  CHECK(says(report, "networks without limits per address: none"));
   CHECK(says(report, "admin listener: all clients that can connect to 127.0.0.1:9080"));
   CHECK(says(report, "links, tokens, tickets, heartbeats, orders and peers: holders of the event keys k1"));
 }

@@ -21,11 +21,11 @@ def waiting_room_event(event):
 
 @pytest.fixture
 def limited_event(event):
-    """Starts the event without a waiting room; `limit` sessions may watch, and an address may hold any number of tickets and sessions."""
+    """Starts the event without a waiting room; `limit` sessions may watch, and an address may hold any number of tickets."""
 
     def start_event(limit, access=None, balancer=None, log="info", idle="20s", node_environment=None, **options):
         changes = {"access": {"max_sessions": limit, "refresh": "1s", "reservation": "10s", "restart_grace": "1s", "lease_intervals": 20,
-                              "max_tickets_per_address": 100_000, "max_sessions_per_address": -1, **(access or {})},
+                              "max_tickets_per_address": 100_000, **(access or {})},
                    "balancer": {"session_idle": idle, **(balancer or {})}, "api": {"caches": []},
                    "front": {"limits": {"max_connections": 5000, "max_connections_per_address": 5000}}, "log": {"level": log, "access": False}}
         event.start_node("stadium", **({"environment": node_environment} if node_environment else {}))

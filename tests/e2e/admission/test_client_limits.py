@@ -1,7 +1,7 @@
 """Limits of one client: sessions per address, networks per session, and sessions whose signing key expires."""
 import datetime
 
-from harness.access_api import change_limits, end_access, request_access, session_of, wait_sessions_saved
+from harness.access_api import end_access, request_access, session_of, wait_sessions_saved
 from harness.event import KEYS, merged
 from harness.raw_client import fetch
 
@@ -33,30 +33,6 @@ def test_shared_networks_are_not_limited(event):
     event.start(balancer={"access": {"max_sessions_per_address": 1}, "balancer": {"shared_networks": ["127.0.5.0/31"]}})
     assert [opened(event, ADDRESS).status for _ in range(5)] == [200] * 5
     assert [opened(event, OTHER).status for _ in range(2)] == [200, 429]
-
-
-def test_the_default_of_sessions_per_address_follows_the_limits_in_force(event):
-    event.start(balancer={"access": {"channels": [{"id": "demo", "max_sessions": 1100}]}, "balancer": {"shared_networks": ["127.0.6.0/24"], "session_idle": "60s"},
-                          "front": {"trusted_proxies": ["127.0.0.0/8"]}})
-
-    def admitted(client, most):
-        """How many of `most` viewers of this client address are admitted before the first refusal."""
-        for count in range(most):
-            response = event.balancer.get("/live/demo/index.m3u8", headers={"X-Forwarded-For": client})
-            if response.status == 429:
-                assert response.json["type"] == "/problems/too-many-requests"
-                return count
-            assert response.status == 200
-        return most
-
-    assert admitted("192.0.2.1", 30) == 22
-    assert admitted("127.0.6.1", 30) == 30, "the network is shared"
-    event.balancer.wait_log("address_full", client="192.0.2.1", limit=22, limit_of="demo")
-    assert change_limits(event, {"channels": {"demo": {"max_sessions": 1250}}}).status == 200
-    assert admitted("192.0.2.1", 30) == 3
-    assert change_limits(event, {"channels": {"demo": {"max_sessions": 1000}}}).status == 200
-    assert [admitted(f"2001:db8:7:{network}::1", 30) for network in range(17)] == [20] * 16 + [0], "the last one is in a full /48"
-    assert admitted("2001:db8:8::1", 1) == 1
 
 
 def test_a_token_in_too_many_networks_is_rejected_in_the_newest_one(event):
